@@ -1,0 +1,1 @@
+"""The CDK app: build manifest in, cloud assembly out. Imports nothing of `packager`."""

@@ -1,0 +1,1 @@
+"""Next.js route handlers for Python, deployed to AWS."""

@@ -1,0 +1,149 @@
+"""The values that travel through the pipeline, in the order in which the stages make them.
+
+`discover` makes a `Tree`, `analyse` an `App`, `resolve` a `Resolution`, `bundle` the manifest's functions.
+Values are frozen and have no behaviour; each stage is a function of the one before.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from infra.manifest import DeclaredRuntime, Param, Runtime
+from runtimes.table import Cors
+
+type Architecture = Literal["arm64", "x86_64"]
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaSettings:
+    """`[tool.packager.lambda]`: what nodejs functions run on."""
+
+    python: str = "3.13"
+    architecture: Architecture = "arm64"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """`[tool.packager.edge]`: which target the edge workers are built for."""
+
+    target: str = "lambda-edge"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`[tool.packager]`. `include` are globs, relative to the project, of data files for every artifact."""
+
+    include: tuple[str, ...] = ()
+    public_url: str | None = None
+    nodejs: LambdaSettings = field(default_factory=LambdaSettings)
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    variables: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with a route tree.
+
+    `root` is absolute and resolved. `tree` is `app` or `src/app`; `import_root` is where imports start,
+    relative to `root`: `""` or `"src"`. `dependencies` are `[project] dependencies`, as written.
+    """
+
+    root: Path
+    name: str
+    tree: str
+    import_root: str
+    dependencies: tuple[str, ...]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFile:
+    """A `route.py` and its URL: `/api/users/[id]` (groups, slots and `%5F` already applied)."""
+
+    file: str
+    path: str
+    params: tuple[Param, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareFile:
+    """A `middleware.py`; `scope` is `/` beside the tree, else the URL of its folder."""
+
+    file: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What `discover` found, sorted by path, then file."""
+
+    routes: tuple[RouteFile, ...]
+    middleware: tuple[MiddlewareFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route file with what its source says.
+
+    `methods` are sorted and include the automatic HEAD and OPTIONS. Seconds, MB, bytes. `runtime` is the one
+    it runs on; `revalidate` is None if the constant is absent.
+    """
+
+    file: str
+    path: str
+    params: tuple[Param, ...]
+    methods: tuple[str, ...]
+    runtime: Runtime
+    declared_runtime: DeclaredRuntime
+    max_duration: int
+    memory: int
+    max_body_size: int
+    revalidate: int | Literal[False] | None = None
+    cors: Cors | None = None
+    isolate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Middleware:
+    """A middleware file; `matchers` are the literal values of `config["matcher"]`, None without one."""
+
+    file: str
+    scope: str
+    matchers: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """All that the sources say."""
+
+    project: Project
+    routes: tuple[Route, ...]
+    middleware: tuple[Middleware, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A locked wheel file. `url` is http(s) or file; `size` in bytes if the lock has it."""
+
+    name: str
+    version: str
+    filename: str
+    url: str
+    sha256: str
+    size: int | None = None
+    native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A wheel unpacked in the store. `folder` is what would be in site-packages.
+
+    `modules` are the top-level import names it provides; `requires` the normalised names of the
+    distributions it needs itself on this target.
+    """
+
+    wheel: Wheel
+    folder: Path
+    modules: tuple[str, ...]
+    requires: tuple[str, ...]

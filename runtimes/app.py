@@ -1,0 +1,300 @@
+"""The ASGI application of an artifact: its route table, answered as Next.js answers route handlers.
+
+One request goes through: the method's token, the canonical path, the size of the body, middleware from outside
+in, the route's handler, and the headers that middleware, `cors` and `revalidate` add.
+"""
+
+import asyncio
+import inspect
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response as StarletteResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from runtimes import chain, cors, handlers, table
+from runtimes.chain import Passage, join_cookies
+from runtimes.context import AfterCallback, RequestContext, enter
+from runtimes.handlers import METHODS, Handler
+from runtimes.navigation import HTTPError, Redirect
+from runtimes.requests import BadJSONError, Request
+from runtimes.responses import Response
+from runtimes.routing import BadPathError, Match, Router, canonical, resolve_dots
+from runtimes.table import RouteEntry, Table
+
+logger = logging.getLogger("runtimes")
+
+DEFAULT_MAX_BODY_SIZE = 6 * 2**20
+"""Bytes that a request for no route may have; Lambda takes no more."""
+
+_INTERNAL_HEADERS = (b"x-middleware-", b"x-nextjs-", b"x-packager-")
+_YEAR = 31536000
+
+
+class BodyTooLargeError(Exception):
+    """The request's body is larger than the route allows."""
+
+
+class ClientGoneError(Exception):
+    """The client went away before its request was whole."""
+
+
+class App:
+    """An ASGI 3 application over the routes of one artifact.
+
+    `root` is the artifact's folder. Importing a route or middleware module raises here what it raises.
+    """
+
+    def __init__(self, routes: Table, root: Path) -> None:
+        self.function = routes.function
+        self.router = Router((entry.path, entry) for entry in routes.routes)
+        self.middleware = chain.load(root, routes.middleware)
+        self.handlers: dict[str, dict[str, Handler]] = {
+            entry.file: handlers.handlers_of(handlers.load_module(root, entry.file), entry.file)
+            for entry in routes.routes
+            if entry.function == routes.function
+        }
+
+    def owns(self, raw_path: bytes) -> bool:
+        """False if another function of the app serves this path."""
+        try:
+            match = self.router.match(canonical(resolve_dots(raw_path)))
+        except BadPathError:
+            return True
+        return match is None or match.value.function == self.function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"{scope['type']} connections are not served")
+        scope = _own_scope(scope)
+        context = RequestContext(Request(scope, receive))
+        enter(context)
+        response = await self._answer(context, scope, receive)
+        await _send(response, scope, receive, send)
+        context.answered = True
+        await _run_after(context.after)
+
+    async def _answer(self, context: RequestContext, scope: Scope, receive: Receive) -> StarletteResponse:
+        """The response to a request; every fault has become one."""
+        if scope["method"] not in METHODS:
+            return Response(None, 400)
+        path = resolve_dots(scope["raw_path"])
+        if (target := canonical(path)) != path:
+            query = scope["query_string"]
+            location = (target + (b"?" + query if query else b"")).decode("latin-1")
+            return Response(location, 308, {"location": location})
+        scope["raw_path"] = path
+        try:
+            match = self.router.match(path)
+            limit = match.value.max_body_size if match else DEFAULT_MAX_BODY_SIZE
+            context.request._body = await _read_body(scope, receive, limit)
+            if match and match.value.cors and cors.is_preflight(scope["method"], context.request.headers):
+                return cors.preflight(match.value.cors, context.request.headers, self._methods(match.value))
+            passage = Passage(context.request)
+            response, match = await self._pass(passage, context, match)
+        except BadPathError:
+            return _error(400, "Bad Request")
+        except BodyTooLargeError:
+            return _error(413, "Payload Too Large")
+        chain.onto(response, passage.headers)
+        if match and match.value.cors:
+            cors.apply(match.value.cors, context.request.headers, response)
+        return response
+
+    async def _pass(
+        self, passage: Passage, context: RequestContext, match: Match[RouteEntry] | None
+    ) -> tuple[StarletteResponse, Match[RouteEntry] | None]:
+        """Through the middleware to the handler; also the route found, which a rewrite may change."""
+        waiting = list(self.middleware)
+        while item := next((item for item in waiting if chain.applies(item, passage.request, match)), None):
+            waiting.remove(item)
+            before = passage.request
+            failed = await _guarded(chain.step(item, passage, context), item.target.place, context)
+            if answer := failed or passage.answer:
+                return _checked(answer, item.target.place), match
+            if passage.request.scope["raw_path"] != before.scope["raw_path"]:
+                match = self.router.match(resolve_dots(passage.request.scope["raw_path"]))
+                if match and len(passage.request._body) > match.value.max_body_size:
+                    raise BodyTooLargeError
+        if match is None:
+            return _error(404, "Not Found"), None
+        return await self._handle(passage.request, context, match), match
+
+    async def _handle(
+        self, request: Request, context: RequestContext, match: Match[RouteEntry]
+    ) -> StarletteResponse:
+        entry = match.value
+        if entry.function != self.function:
+            logger.error(
+                "%s is served by the function %s, not by %s", entry.path, entry.function, self.function
+            )
+            return _error(500, "Internal Server Error")
+        available = self.handlers[entry.file]
+        target = available.get(request.method) or (available.get("GET") if request.method == "HEAD" else None)
+        if target is None:
+            status = 204 if request.method == "OPTIONS" else 405
+            return Response(None, status, {"allow": ", ".join(self._methods(entry))})
+        request.scope["path_params"] = match.params
+        outcome: list[StarletteResponse] = []
+
+        async def run() -> None:
+            result = await handlers.call(target, request, match.params)
+            response = handlers.to_response(result, target.place)
+            if context.store:
+                join_cookies(response, context.store.changed)
+            outcome.append(response)
+
+        response = await _guarded(run(), target.place, context) or _checked(outcome[0], target.place)
+        _revalidate(response, entry, request.method)
+        return response
+
+    def _methods(self, entry: RouteEntry) -> list[str]:
+        """What `Allow` lists: the handlers, OPTIONS, and HEAD where there is GET (RFC 9110, §10.2.1)."""
+        available = self.handlers[entry.file]
+        return sorted({*available, "OPTIONS", *(["HEAD"] if "GET" in available else [])})
+
+
+def load(root: Path) -> App:
+    """The application of the artifact in `root`; its modules can be imported afterwards."""
+    routes = table.from_json((root / table.PATH).read_text(encoding="utf-8"))
+    for folder in {str(root), str(root / routes.import_root)} - set(sys.path):
+        sys.path.insert(0, folder)
+    return App(routes, root)
+
+
+def _own_scope(scope: Scope) -> Scope:
+    """A scope of our own: internal headers stripped, and the ASGI version that streams without a task group."""
+    headers = [row for row in scope["headers"] if not row[0].startswith(_INTERNAL_HEADERS)]
+    return {
+        **scope,
+        "headers": _merged(headers),
+        "raw_path": scope.get("raw_path") or scope["path"].encode(),
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "state": dict(scope.get("state") or {}),
+    }
+
+
+def _merged(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Repeated headers as one, joined with a comma, cookies with a semicolon."""
+    merged: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in merged:
+            merged[name] += (b"; " if name == b"cookie" else b", ") + value
+        else:
+            merged[name] = value
+    return list(merged.items())
+
+
+async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLargeError
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLargeError
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def _guarded(work: Any, place: str, context: RequestContext) -> StarletteResponse | None:
+    """Await user code; None if it went well, else the response for what it raised."""
+    try:
+        await work
+    except Redirect as raised:
+        response = Response(None, raised.status, {"location": raised.url})
+        if context.store:
+            join_cookies(response, context.store.changed)
+        return _checked(response, place)
+    except HTTPError as raised:
+        return Response(None, raised.status)
+    except HTTPException as raised:
+        return _error(raised.status_code, raised.detail, raised.headers)
+    except BadJSONError as raised:
+        return _error(400, f"Invalid JSON: {raised.msg} at line {raised.lineno} column {raised.colno}")
+    except Exception:
+        logger.exception(
+            "%s failed: %s %s",
+            place,
+            context.request.method,
+            context.request.scope["raw_path"].decode("latin-1"),
+        )
+        return _error(500, "Internal Server Error")
+    return None
+
+
+def _checked(response: StarletteResponse, place: str) -> StarletteResponse:
+    try:
+        handlers.check(response, place)
+    except ValueError as error:
+        logger.error("%s", error)
+        return _error(500, "Internal Server Error")
+    return response
+
+
+def _error(status: int, text: str, headers: Any = None) -> Response:
+    return Response.json({"error": text}, status, headers)
+
+
+def _revalidate(response: StarletteResponse, entry: RouteEntry, method: str) -> None:
+    """The cache headers of `revalidate`, as Next sends them, on a GET whose handler set none."""
+    if entry.revalidate is None or method not in ("GET", "HEAD") or response.status_code != 200:
+        return
+    if "cache-control" in response.headers:
+        return
+    if entry.revalidate == 0 and entry.revalidate is not False:
+        value = "private, no-cache, no-store, max-age=0, must-revalidate"
+    elif entry.revalidate is False:
+        value = f"s-maxage={_YEAR}"
+    else:
+        value = f"s-maxage={entry.revalidate}, stale-while-revalidate={max(_YEAR - entry.revalidate, 0)}"
+    response.headers["cache-control"] = value
+
+
+async def _send(response: StarletteResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["method"] == "HEAD":
+        await response(scope, receive, _without_body(send))
+    else:
+        await response(scope, receive, send)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
+
+
+async def _run_after(callbacks: list[AfterCallback]) -> None:
+    """Run what `after()` collected, in order; callbacks may add more."""
+    for callback in callbacks:
+        try:
+            if inspect.iscoroutinefunction(callback) or sys.platform == "emscripten":
+                result = callback()
+            else:
+                result = await asyncio.to_thread(callback)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("a function passed to after() failed")
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

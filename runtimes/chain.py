@@ -1,0 +1,185 @@
+"""Middleware: which apply to a request, in which order, and what their answers do to request and response."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from starlette.responses import Response as StarletteResponse
+
+from runtimes import matchers
+from runtimes.context import RequestContext
+from runtimes.cookies import EPOCH, Cookie, parse_set_cookie, serialise
+from runtimes.handlers import Handler, call, handler, load_module
+from runtimes.matchers import Matcher
+from runtimes.requests import Request
+from runtimes.responses import NextResponse, RewriteResponse
+from runtimes.routing import Match, Router
+from runtimes.table import MiddlewareEntry, RouteEntry
+
+type Headers = list[tuple[bytes, bytes]]
+
+_KEEP_BOTH = (b"set-cookie", b"vary")
+
+
+@dataclass(frozen=True, slots=True)
+class Middleware:
+    """A loaded `middleware.py`. `folder` is `""` beside the tree; `below` matches the URLs under its scope."""
+
+    target: Handler
+    folder: str
+    below: Router[None]
+    matchers: tuple[Matcher, ...] | None
+
+
+@dataclass(slots=True)
+class Passage:
+    """What the middleware that ran left: the request to go on with, headers for the response, or an answer."""
+
+    request: Request
+    headers: Headers = field(default_factory=list)
+    answer: StarletteResponse | None = None
+
+
+class _Subject:
+    """A request as matchers look at it."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def header(self, name: str) -> str | None:
+        values = self._request.headers.getlist(name)
+        return ", ".join(values) if values else None
+
+    def cookie(self, name: str) -> str | None:
+        return self._request.cookies.get(name)
+
+    def query(self, name: str) -> str | None:
+        return self._request.query_params.get(name)
+
+    def host(self) -> str:
+        return (self._request.headers.get("host") or "").partition(":")[0].lower()
+
+
+def load(root: Path, entries: Sequence[MiddlewareEntry]) -> tuple[Middleware, ...]:
+    """Import the middleware of an artifact, outermost first. Raises what a module raises, `TypeError` without a function."""
+    found = []
+    for entry in sorted(
+        entries, key=lambda item: (item.file.count("/") if item.scope != "/" else 0, item.file)
+    ):
+        function = getattr(load_module(root, entry.file), "middleware", None)
+        if not callable(function):
+            raise TypeError(f"{entry.file} has no function named middleware")
+        folder = "" if entry.scope == "/" else entry.file.rpartition("/")[0] + "/"
+        below = Router([(f"{entry.scope.rstrip('/')}/[[...rest]]", None)])
+        compiled = None if entry.matchers is None else matchers.parse(entry.matchers)
+        found.append(Middleware(handler(function, entry.file), folder, below, compiled))
+    return tuple(found)
+
+
+def applies(item: Middleware, request: Request, match: Match[RouteEntry] | None) -> bool:
+    """True if a middleware guards what the request asks for: its folder's routes, or URLs below it without a route."""
+    if item.folder:
+        if match is not None:
+            if not match.value.file.startswith(item.folder):
+                return False
+        elif item.folder.endswith(")/") or item.below.match(request.scope["raw_path"]) is None:
+            return False
+    if item.matchers is None:
+        return True
+    return matchers.matches(item.matchers, request.scope["raw_path"].decode("latin-1"), _Subject(request))
+
+
+async def step(item: Middleware, passage: Passage, context: RequestContext) -> None:
+    """Run one middleware and take over what it says. Raises what it raises, `TypeError` for a wrong answer."""
+    context.store = None
+    result = await call(item.target, passage.request, {})
+    if result is not None and not isinstance(result, StarletteResponse):
+        raise TypeError(f"{item.target.place} returned {type(result).__name__}: return a Response or None")
+    request = passage.request
+    changed: tuple[Cookie, ...] = () if context.store is None else context.store.changed
+    if result is not None:
+        join_cookies(result, changed)
+        if not isinstance(result, NextResponse):
+            passage.answer = result
+            return
+        if isinstance(result, RewriteResponse):
+            request = _rewritten(request, result.url)
+        if result.request_headers is not None:
+            request = derive(request, headers=result.request_headers)
+        passage.headers = joined(passage.headers, result.raw_headers)
+        _show_cookies(request, [value for name, value in result.raw_headers if name == b"set-cookie"])
+    else:
+        added = [(b"set-cookie", serialise(cookie).encode("latin-1")) for cookie in changed]
+        passage.headers = joined(passage.headers, added)
+        _show_cookies(request, [value for _, value in added])
+    passage.request = context.request = request
+    context.store = None
+
+
+def derive(
+    request: Request, *, headers: Headers | None = None, path: bytes | None = None, query: bytes = b""
+) -> Request:
+    """The same request with other headers or another URL; state and body are shared."""
+    scope = dict(request.scope)
+    scope["headers"] = list(scope["headers"] if headers is None else headers)
+    if path is not None:
+        scope["raw_path"], scope["query_string"] = path, query
+        scope["path"] = unquote(path.decode("latin-1"))
+    other = Request(scope, request.receive)
+    other._body = request._body
+    return other
+
+
+def _rewritten(request: Request, url: str) -> Request:
+    target = urlsplit(url)
+    if target.netloc != request.url.netloc:
+        raise ValueError(f"rewrite to {target.netloc}: only URLs of this app can be rewritten to")
+    if not hasattr(request.state, "original_url"):
+        request.state.original_url = str(request.url)
+    new = parse_qsl(target.query, keep_blank_values=True)
+    replaced = {name for name, _ in new}
+    kept = [
+        part
+        for part in request.scope["query_string"].decode("latin-1").split("&")
+        if part and parse_qsl(part, keep_blank_values=True)[0][0] not in replaced
+    ]
+    query = "&".join([*kept, target.query] if target.query else kept)
+    return derive(request, path=(target.path or "/").encode("latin-1"), query=query.encode("latin-1"))
+
+
+def join_cookies(response: StarletteResponse, changed: Sequence[Cookie]) -> None:
+    """Put what `cookies()` changed behind the response's own cookies, which win."""
+    own = {cookie.name for cookie in _set_cookies(response.raw_headers)}
+    response.raw_headers.extend(
+        (b"set-cookie", serialise(cookie).encode("latin-1")) for cookie in changed if cookie.name not in own
+    )
+
+
+def _set_cookies(headers: Headers) -> list[Cookie]:
+    parsed = (parse_set_cookie(value.decode("latin-1")) for name, value in headers if name == b"set-cookie")
+    return [cookie for cookie in parsed if cookie is not None]
+
+
+def _show_cookies(request: Request, values: list[bytes]) -> None:
+    for value in values:
+        cookie = parse_set_cookie(value.decode("latin-1"))
+        if cookie is None:
+            continue
+        if cookie.max_age == 0 or (cookie.expires is not None and cookie.expires <= EPOCH):
+            request.cookies.pop(cookie.name, None)
+        else:
+            request.cookies[cookie.name] = cookie.value
+
+
+def joined(outer: Headers, inner: Headers) -> Headers:
+    """The headers of two middleware: the inner one wins; of `Vary` and cookies both stay, the outer's first."""
+    names = {name for name, _ in inner if name not in _KEEP_BOTH}
+    return [row for row in outer if row[0] not in names] + inner
+
+
+def onto(response: StarletteResponse, headers: Headers) -> None:
+    """Put the middleware's headers on the handler's response: they win; `Vary` and cookies keep both."""
+    if headers:
+        names = {name for name, _ in headers if name not in _KEEP_BOTH}
+        response.raw_headers[:] = headers + [row for row in response.raw_headers if row[0] not in names]

@@ -1,0 +1,64 @@
+"""The request that is being answered, for code anywhere below it: `headers()`, `cookies()`, `after()`.
+
+Kept in a context variable, so that requests that run at the same time do not see each other.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+
+from runtimes.cookies import CookieStore
+from runtimes.requests import Request
+
+type AfterCallback = Callable[[], Awaitable[object] | object]
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """The state of one request. `answered` is True once its response is on the way."""
+
+    request: Request
+    answered: bool = False
+    after: list[AfterCallback] = field(default_factory=list)
+    store: CookieStore | None = None
+
+
+_current: ContextVar[RequestContext] = ContextVar("packager_request")
+
+
+def enter(context: RequestContext) -> None:
+    """Make `context` the one of the running task."""
+    _current.set(context)
+
+
+def _context(name: str) -> RequestContext:
+    try:
+        return _current.get()
+    except LookupError:
+        raise RuntimeError(f"{name}() was called outside a request") from None
+
+
+def headers() -> Headers:
+    """The request's headers, as middleware left them; they cannot be changed."""
+    return _context("headers").request.headers
+
+
+def cookies() -> CookieStore:
+    """The request's cookies; what is set or deleted goes onto the response."""
+    context = _context("cookies")
+    if context.store is None:
+        context.store = CookieStore(context.request.cookies, lambda: not context.answered)
+    return context.store
+
+
+def after(callback: AfterCallback) -> None:
+    """Run a function, sync or async, once the response is sent; in order, and even if the handler fails.
+
+    On Lambda the process is frozen between invocations, so the callbacks run before the invocation ends: the
+    client waits for them. Raises `TypeError` if it is not a function.
+    """
+    if not callable(callback):
+        raise TypeError("after() needs a function")
+    _context("after").after.append(callback)

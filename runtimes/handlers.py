@@ -1,0 +1,114 @@
+"""Handlers and middleware of user modules: loading them, calling them, what they may return."""
+
+import asyncio
+import dataclasses
+import importlib.util
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from starlette.responses import Response as StarletteResponse
+
+from runtimes.requests import Request
+from runtimes.responses import REDIRECT_STATUSES, NextResponse, Response
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY")
+
+_HAS_THREADS = sys.platform != "emscripten"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A user's function. `arity` is how many of `(request, params)` it takes; `place` is for log lines."""
+
+    function: Callable[..., Any]
+    arity: int
+    asynchronous: bool
+    place: str
+
+
+def load_module(root: Path, file: str) -> ModuleType:
+    """Import a `route.py` or `middleware.py`, whose folders need not be identifiers. Raises what it raises."""
+    name = file.removesuffix(".py").replace("/", ".")
+    spec = importlib.util.spec_from_file_location(name, root / file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be loaded", name=name, path=str(root / file))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def handlers_of(module: ModuleType, file: str) -> dict[str, Handler]:
+    """The handlers of a route module by method, automatic ones not included."""
+    return {
+        method: handler(function, f"{file} {method}")
+        for method in METHODS
+        if callable(function := getattr(module, method, None))
+    }
+
+
+def handler(function: Callable[..., Any], place: str) -> Handler:
+    """Describe a function. One whose signature cannot be read takes `(request, params)`."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        arity = 2
+    else:
+        kinds = [item.kind for item in parameters]
+        positional = sum(kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD) for kind in kinds)
+        arity = 2 if inspect.Parameter.VAR_POSITIONAL in kinds else min(positional, 2)
+    called = getattr(function, "__call__", None)  # noqa: B004  (an object with an async __call__ is a handler too)
+    asynchronous = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+    return Handler(function, arity, asynchronous, place)
+
+
+async def call(target: Handler, request: Request, params: dict[str, Any]) -> object:
+    """Call a handler: an async one here, a sync one in a thread where there are threads."""
+    arguments = (request, params)[: target.arity]
+    if target.asynchronous or not _HAS_THREADS:
+        result = target.function(*arguments)
+    else:
+        result = await asyncio.to_thread(target.function, *arguments)
+    return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
+
+
+def to_response(result: object, place: str) -> StarletteResponse:
+    """What a handler returned, as a response.
+
+    A dict, list or dataclass becomes JSON. Raises `TypeError` for anything else, with the text for the log.
+    """
+    if isinstance(result, NextResponse):
+        raise TypeError(
+            f"{place} returned Response.next() or Response.rewrite(), which only middleware may return"
+        )
+    if isinstance(result, StarletteResponse):
+        return result
+    if isinstance(result, dict | list):
+        return Response.json(result)
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        return Response.json(dataclasses.asdict(result))
+    raise TypeError(
+        f"{place} returned {type(result).__name__}, not a response: "
+        "return a Response, a dict, a list or a dataclass in every branch"
+    )
+
+
+def check(response: StarletteResponse, place: str) -> None:
+    """Refuse what HTTP cannot carry. Raises `ValueError` with the text for the log."""
+    status = response.status_code
+    if not 200 <= status <= 599:
+        raise ValueError(f"{place}: status {status} is outside 200–599")
+    for name, value in response.raw_headers:
+        if b"\n" in value or b"\r" in value or b"\0" in value or not name or b"\n" in name or b"\r" in name:
+            raise ValueError(f"{place}: a line break in the header {name.decode('latin-1')!r}")
+        if name == b"location" and 300 <= status <= 399 and status not in REDIRECT_STATUSES:
+            raise ValueError(f"{place}: {status} is not a redirect status")

@@ -1,0 +1,90 @@
+"""The route table: what the build writes into every artifact and the runtime reads at start."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PATH = "_packager/table.json"
+"""Where the table lies in an artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The `cors` constant of a route. An origin may be `"*"`; `max_age` in seconds."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] | None = None
+    headers: tuple[str, ...] | None = None
+    credentials: bool = False
+    max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One route. `file` is relative to the artifact's root, `max_body_size` in bytes."""
+
+    path: str
+    file: str
+    function: str
+    max_body_size: int
+    revalidate: int | Literal[False] | None = None
+    cors: Cors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareEntry:
+    """One `middleware.py`; `scope` is the URL folder it guards, `matchers` None means every path."""
+
+    file: str
+    scope: str
+    matchers: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The routes an artifact knows. Those of another `function` are not served but handed on.
+
+    `import_root` is the folder, relative to the artifact's root, from which user modules are imported.
+    """
+
+    function: str
+    routes: tuple[RouteEntry, ...]
+    middleware: tuple[MiddlewareEntry, ...] = ()
+    import_root: str = ""
+    public_url: str | None = None
+
+
+def to_json(table: Table) -> str:
+    """The table as its file's text. Equal tables give equal text."""
+    return (
+        json.dumps(dataclasses.asdict(table), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        + "\n"
+    )
+
+
+def from_json(text: str) -> Table:
+    """Read what `to_json` wrote."""
+    document = json.loads(text)
+    return Table(
+        function=document["function"],
+        routes=tuple(_route(row) for row in document["routes"]),
+        middleware=tuple(_middleware(row) for row in document["middleware"]),
+        import_root=document["import_root"],
+        public_url=document["public_url"],
+    )
+
+
+def _route(row: dict[str, Any]) -> RouteEntry:
+    cors = row.pop("cors")
+    return RouteEntry(**row, cors=None if cors is None else _cors(cors))
+
+
+def _cors(row: dict[str, Any]) -> Cors:
+    lists: dict[str, Any] = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
+    return Cors(**{**row, **lists})
+
+
+def _middleware(row: dict[str, Any]) -> MiddlewareEntry:
+    matchers = row["matchers"]
+    return MiddlewareEntry(row["file"], row["scope"], None if matchers is None else tuple(matchers))
