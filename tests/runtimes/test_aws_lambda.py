@@ -1,0 +1,119 @@
+"""The handler, imported in a clean process as Lambda does, with events as API Gateway sends them."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtimes.table import PATH, RouteEntry, Table, to_json
+
+ROUTE = """
+from runtimes import Response
+
+async def GET(request, params):
+    response = Response.json(
+        {"params": params, "query": request.url.query, "cookies": request.cookies, "ip": request.ip,
+         "x": request.headers.get("x"), "path": request.scope["path"]}
+    )
+    response.cookies.set("a", "1")
+    response.cookies.set("b", "2")
+    return response
+
+async def POST(request, params):
+    return Response(await request.body(), headers={"content-type": request.headers["content-type"]})
+
+async def DELETE():
+    return Response(status_code=204)
+"""
+
+DRIVER = """
+import json, sys
+from runtimes.aws_lambda import handler
+for event in json.load(sys.stdin):
+    print(json.dumps(handler(event, None)))
+"""
+
+
+@pytest.fixture
+def invoke(tmp_path):
+    (tmp_path / "app" / "[id]").mkdir(parents=True)
+    (tmp_path / "app" / "[id]" / "route.py").write_text(ROUTE)
+    (tmp_path / PATH).parent.mkdir()
+    (tmp_path / PATH).write_text(
+        to_json(Table("api", (RouteEntry("/[id]", "app/[id]/route.py", "api", 1000),)))
+    )
+
+    def run(*events):
+        environment = {
+            **os.environ,
+            "LAMBDA_TASK_ROOT": str(tmp_path),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER],
+            input=json.dumps(events),
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def event(method="GET", path="/x", body=None, encoded=False, **more):
+    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": "t"}
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"host": "api.example", **more.pop("headers", {})},
+        "requestContext": {"http": http, "domainName": "api.example"},
+        "isBase64Encoded": encoded,
+        **({"body": body} if body is not None else {}),
+        **more,
+    }
+
+
+def test_the_path_is_decoded_once_and_query_cookies_and_address_arrive(invoke):
+    [answer] = invoke(event(path="/a%2Fb%2520", rawQueryString="q=%20&q=2", cookies=["s=1", "t=%C3%A9"]))
+    seen = json.loads(answer["body"])
+    assert seen["params"] == {"id": "a/b%20"}
+    assert (seen["query"], seen["ip"]) == ("q=%20&q=2", "192.0.2.7")
+    assert seen["cookies"] == {"s": "1", "t": "é"}
+
+
+def test_every_cookie_of_the_response_is_kept(invoke):
+    assert invoke(event())[0]["cookies"] == ["a=1; Path=/", "b=2; Path=/"]
+
+
+def test_a_bad_escape_is_the_clients_fault(invoke):
+    assert invoke(event(path="/%zz"))[0]["statusCode"] == 400
+
+
+def test_a_header_that_is_not_latin_does_not_fail(invoke):
+    assert invoke(event(headers={"x": "☃"}))[0]["statusCode"] == 200
+
+
+def test_text_and_json_types_go_as_text_and_the_rest_as_base64(invoke):
+    types = ["application/problem+json", "text/css", "image/svg+xml", "image/png"]
+    answers = invoke(*(event("POST", body="{}", headers={"content-type": kind}) for kind in types))
+    assert [(answer["body"], answer["isBase64Encoded"]) for answer in answers] == [("{}", False)] * 3 + [
+        ("e30=", True)
+    ]
+
+
+def test_binary_bodies_come_in_and_go_out(invoke):
+    sent = base64.b64encode(bytes(range(256))).decode()
+    [answer] = invoke(event("POST", body=sent, encoded=True, headers={"content-type": "text/plain"}))
+    assert (answer["body"], answer["isBase64Encoded"]) == (sent, True)
+
+
+def test_an_empty_answer_has_no_type(invoke):
+    [answer] = invoke(event("DELETE"))
+    assert (answer["statusCode"], answer["body"], answer["headers"]) == (204, "", {})

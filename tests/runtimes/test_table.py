@@ -1,0 +1,20 @@
+from runtimes.table import Cors, MiddlewareEntry, RouteEntry, Table, from_json, to_json
+
+
+def test_a_table_survives_the_way_to_its_file_and_back():
+    cors = Cors(("https://a.example",), ("GET",), None, True, 60)
+    table = Table(
+        "api",
+        (
+            RouteEntry("/a/[id]", "src/app/a/[id]/route.py", "api", 100, False, cors),
+            RouteEntry("/b", "src/app/b/route.py", "edge", 100, 60),
+        ),
+        (
+            MiddlewareEntry("src/middleware.py", "/", ("/a", {"source": "/b", "has": []})),
+            MiddlewareEntry("m.py", "/c"),
+        ),
+        "src",
+        "https://api.example",
+    )
+    assert from_json(to_json(table)) == table
+    assert to_json(from_json(to_json(table))) == to_json(table)
