@@ -1,0 +1,49 @@
+"""The HTTP cases of the conformance suite, asked of built artifacts behind `packager preview`.
+
+Each app runs as it is (nodejs: Lambda processes) and as a copy whose routes all run on edge (Pyodide).
+"""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from serving import serving
+
+SUITE = Path(__file__).parents[2].parent / "shared" / "conformance"
+if not SUITE.exists():
+    pytest.skip("the conformance suite is not beside the repository", allow_module_level=True)
+
+APPS = sorted(path.stem for path in (SUITE / "cases").glob("*.json"))
+
+pytestmark = pytest.mark.e2e
+
+
+def _runner():
+    spec = importlib.util.spec_from_file_location("conformance_run", SUITE / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+runner = _runner()
+
+
+def differences(server, app):
+    cases = json.loads((SUITE / "cases" / f"{app}.json").read_text())
+    return {case["name"]: found for case in cases if (found := runner.run_case(server.url, case))}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_lambda_artifacts_answer_as_the_suite_says(app, tmp_path):
+    project = shutil.copytree(SUITE / "apps" / app, tmp_path / app)
+    with serving(project) as server:
+        assert differences(server, app) == {}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_edge_artifacts_answer_as_the_suite_says(app, tmp_path):
+    runner.edge_copy(SUITE / "apps" / app, tmp_path / app)
+    with serving(tmp_path / app) as server:
+        assert differences(server, app) == {}
