@@ -62,7 +62,10 @@ class _Subject:
 
 
 def load(root: Path, entries: Sequence[MiddlewareEntry]) -> tuple[Middleware, ...]:
-    """Import the middleware of an artifact, outermost first. Raises what a module raises, `TypeError` without a function."""
+    """Import the middleware of an artifact, outermost first.
+
+    Raises what a module raises, `TypeError` if one has no function `middleware`.
+    """
     found = []
     for entry in sorted(
         entries, key=lambda item: (item.file.count("/") if item.scope != "/" else 0, item.file)

@@ -1,0 +1,169 @@
+"""Pyodide, the CPython of the edge: got once from npm, made fit for the worker, kept in the user's cache."""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packager import node
+from packager.cache import cache_dir
+from packager.errors import ToolError
+
+VERSION = "314.0.7"
+LOCK_FOLDER = Path(__file__).parent / "npm"
+
+_SIZES = {
+    "pyodide.mjs": 17_931,
+    "pyodide.asm.mjs": 1_250_344,
+    "pyodide.asm.wasm": 9_598_218,
+    "python_stdlib.zip": 2_545_637,
+}
+"""The files that the worker needs and their bytes: npm has verified them, the size tells a torn copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    purpose: str
+    old: str
+    new: str
+
+
+_PATCHED = "pyodide.asm.mjs"
+_PATCHES = (
+    # As published, os.system() runs a shell on the machine that Node runs on.
+    _Patch("os.system", "command>>>=0;if(ENVIRONMENT_IS_NODE){", "command>>>=0;if(false){"),
+    # Under `node --permission` access to process.binding is denied and the module does not start.
+    _Patch("process.binding", 'process.binding("constants")["fs"]', 'require("node:fs").constants'),
+)
+_STDLIB = "python_stdlib.zip"
+_PREPARED_SIZES: dict[str, int | None] = {
+    **_SIZES,
+    _PATCHED: _SIZES[_PATCHED] + sum(len(patch.new) - len(patch.old) for patch in _PATCHES),
+    _STDLIB: None,
+}
+_PRECOMPILE = Path(__file__).with_name("precompile.py")
+_DRIVER = LOCK_FOLDER / "precompile.mjs"
+
+
+def fetch() -> Path:
+    """The cached folder with Pyodide's files as npm delivers them.
+
+    The first call downloads about 6 MB with npm, later calls need neither npm nor a network. Raises `ToolError`
+    if the download fails.
+    """
+    folder = cache_dir() / f"pyodide-{VERSION}"
+    if not _complete(folder, _SIZES):
+        with _scratch() as name:
+            downloaded = Path(name) / "download"
+            try:
+                node.install(LOCK_FOLDER, downloaded)
+            except ToolError as error:
+                raise ToolError(
+                    f"Pyodide {VERSION} is not here yet. {error.message}", hint=error.hint
+                ) from error
+            fresh = Path(name) / "files"
+            fresh.mkdir()
+            for file in _SIZES:
+                (downloaded / "node_modules" / "pyodide" / file).rename(fresh / file)
+            _publish(fresh, folder, _SIZES)
+    return folder
+
+
+def patched(source: str) -> str:
+    """The text of `pyodide.asm.mjs` without its way to a shell and fit for `node --permission`.
+
+    Raises `ToolError` if a place to change is not there exactly once, as in another version of Pyodide.
+    """
+    for patch in _PATCHES:
+        count = source.count(patch.old)
+        if count != 1:
+            raise ToolError(
+                f"{_PATCHED} is not that of Pyodide {VERSION}: "
+                f"the place to patch for {patch.purpose} is there {count} times",
+                hint=f"Remove {cache_dir()} and run the command again.",
+            )
+        source = source.replace(patch.old, patch.new)
+    return source
+
+
+def prepare() -> Path:
+    """The cached folder whose files are the `pyodide/` of an edge artifact.
+
+    Those of `fetch`, patched, the standard library as bytecode: the same bytes on every machine. The first
+    call runs Pyodide for some 5 s. Raises `ToolError` as `fetch` and `patched` do, or if Pyodide fails.
+    """
+    folder = cache_dir() / f"pyodide-{VERSION}-{_recipe()}"
+    if not _complete(folder, _PREPARED_SIZES):
+        source = fetch()
+        with _scratch() as name:
+            fresh = Path(name) / "files"
+            fresh.mkdir()
+            for file in _SIZES:
+                shutil.copyfile(source / file, fresh / file)
+            text = (source / _PATCHED).read_text(encoding="utf-8")
+            (fresh / _PATCHED).write_text(patched(text), encoding="utf-8", newline="")
+            compiled = Path(name) / _STDLIB
+            _precompile(fresh, compiled)
+            compiled.replace(fresh / _STDLIB)
+            _publish(fresh, folder, _PREPARED_SIZES)
+    return folder
+
+
+def _recipe() -> str:
+    """A key that changes with anything that `prepare` does to the files."""
+    scripts = _PRECOMPILE.read_bytes() + _DRIVER.read_bytes()
+    return hashlib.sha256(repr(_PATCHES).encode() + scripts).hexdigest()[:12]
+
+
+def _precompile(folder: Path, target: Path) -> None:
+    words = [str(node.node()), "--permission", f"--allow-fs-read={folder}", f"--allow-fs-read={_PRECOMPILE}"]
+    words += [f"--allow-fs-read={_DRIVER}", f"--allow-fs-write={target}"]
+    words += [str(_DRIVER), str(folder), str(_PRECOMPILE), str(target)]
+    done = subprocess.run(  # noqa: S603 - our own Node and our own script
+        words, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ToolError(
+            f"Pyodide {VERSION} could not compile its standard library: {reason[:500]}",
+            hint=f"Remove {cache_dir()} and run the command again.",
+        )
+
+
+def _complete(folder: Path, sizes: Mapping[str, int | None]) -> bool:
+    """Whether all files are there; the size None is that of a file which is not known beforehand."""
+    try:
+        return all(size in {None, (folder / file).stat().st_size} for file, size in sizes.items())
+    except OSError:
+        return False
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder on the cache's own disk, so that what is made there can be renamed into the cache."""
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=cache_dir(), prefix=".pyodide-")
+    except OSError as error:
+        raise ToolError(
+            f"The cache folder {cache_dir()} cannot be written: {error.strerror}",
+            hint="Make it writable, or name another one in the environment variable PACKAGER_CACHE_DIR.",
+        ) from error
+
+
+def _publish(fresh: Path, folder: Path, sizes: Mapping[str, int | None]) -> None:
+    """Rename `fresh` to `folder`; another process that does the same at the same time may win."""
+    if not _complete(fresh, sizes):
+        raise ToolError(
+            f"Pyodide {VERSION} came with files of unexpected size",
+            hint="Check that the npm registry in use delivers the published package.",
+        )
+    if folder.exists() and not _complete(folder, sizes):
+        folder.replace(fresh.with_name("damaged"))
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if not _complete(folder, sizes):
+            raise
