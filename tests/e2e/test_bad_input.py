@@ -96,10 +96,9 @@ def test_no_network_at_the_first_download(project, tmp_path):
         "UV_CACHE_DIR": str(tmp_path / "uv"),
         "npm_config_cache": str(tmp_path / "npm"),
         "UV_HTTP_RETRIES": "0",
-        **{
-            name: nowhere
-            for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-        },
+        **dict.fromkeys(
+            ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), nowhere
+        ),
     }
     folder = project()
     fails(run("build", folder, env=offline), 3, "hint: ")

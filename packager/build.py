@@ -1,0 +1,262 @@
+"""The pipeline: load → discover → analyse → check (`examine`) → resolve → bundle → manifest.
+
+Each stage is a function of the values before it. Nothing but caches is written until all checks have passed,
+and the output folder is replaced as a whole at the end. This module imports no more than a build that has
+nothing to do needs; the stages are imported where they run.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra import manifest
+from packager import fingerprint
+from packager.diagnostics import Diagnostic, in_order
+from packager.errors import DiagnosticsError, ProjectError
+from packager.staging import CACHE, check_place, staged
+
+if TYPE_CHECKING:
+    from packaging.pylock import Pylock
+
+    from packager.archive import Written
+    from packager.bundle import Part
+    from packager.functions import Function
+    from packager.model import App, Project
+    from packager.site import Site
+    from packager.targets import Target
+
+type Report = Callable[[str], None]
+
+OUTPUT = ".packager"
+
+_TREE_RULES = {"ambiguous-route", "catch-all-not-last", "duplicate-param", "invalid-segment"}
+"""Errors that leave open which file answers a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A finished build. `changed` is false if the output was current; `diagnostics` are this run's findings."""
+
+    manifest: manifest.Manifest
+    out: Path
+    changed: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def build(folder: Path, out: Path | None = None, *, check: bool = True, report: Report) -> BuildResult:
+    """Build the project `folder` into `out` (default: `.packager` in the project).
+
+    `report` gets one line for each long step. Without `check`, errors in user code do not stop the build;
+    errors of the route tree do. Raises `DiagnosticsError` and other `ProjectError`s, `UsageError` and
+    `ToolError`; the previous output then stays as it was.
+    """
+    root, out = _places(folder, out)
+    previous = fingerprint.read(out)
+    if previous and (previous.checked or not check) and fingerprint.is_current(root, out):
+        return BuildResult(manifest.read(out), out, changed=False)
+    return _build(root, out, previous, check=check, report=report)
+
+
+def is_current(folder: Path, out: Path | None = None) -> bool:
+    """Whether the output is that of the project's present state, built with checks or without."""
+    return fingerprint.is_current(*_places(folder, out))
+
+
+def host_overlay(folder: Path, out: Path | None, function: manifest.Function) -> tuple[Path, ...]:
+    """Folders to put before the artifact on `sys.path`, so that `function` runs on this machine.
+
+    They hold this machine's wheels of the same versions as the function's native distributions; there are none
+    if the artifact's own run here. Raises `ProjectError` if one has no wheel for this machine, `ToolError` if
+    a download fails.
+    """
+    names = [row.name for row in function.distributions if row.native]
+    if not names or function.runtime != "nodejs":
+        return ()
+    from packager import project, resolve  # noqa: PLC0415
+
+    loaded = project.load(_places(folder, out)[0])
+    return resolve.overlay(loaded, _lock(loaded, _silent), loaded.settings.nodejs, names, _silent)
+
+
+def _build(
+    root: Path, out: Path, previous: fingerprint.Record | None, *, check: bool, report: Report
+) -> BuildResult:
+    from packager import bundle, functions, grouping  # noqa: PLC0415
+    from packager.examine import examine  # noqa: PLC0415
+
+    check_place(root, out)
+    before = fingerprint.inputs(root, ())
+    examination = examine(root)
+    app = examination.app
+    broken = not app.routes or any(item.rule in _TREE_RULES for item in examination.diagnostics)
+    found = _judge(examination.diagnostics, check=check or broken)
+    if not app.routes:
+        raise _no_routes(app.project)
+    include = app.project.settings.include
+    inputs = {**fingerprint.inputs(root, include), **before}
+    targets = _targets(app)
+    names = grouping.group(app.routes)
+    planned = functions.functions(app, names)
+    sites = _sites(app, targets, report)
+    found = _judge([*found, *_of_sites(app, planned, sites)], check=check)
+    parts = [bundle.part(app, item, names, sites[item.runtime], targets[item.runtime]) for item in planned]
+    with staged(out) as fresh:
+        old = _Old(out, previous)
+        rows = tuple(_write(app.project, part, targets[part.runtime], fresh, old, report) for part in parts)
+        built = manifest.Manifest(
+            app=manifest.AppInfo(app.project.name, app.project.tree),
+            routes=grouping.rows(app),
+            middleware=tuple(
+                manifest.Middleware(row.file, row.scope, row.matchers) for row in app.middleware
+            ),
+            functions=rows,
+            environment=examination.environment,
+        )
+        (fresh / manifest.FILE_NAME).write_text(manifest.to_json(built), encoding="utf-8")
+        record = fingerprint.take(
+            fresh,
+            inputs,
+            checked=check,
+            include=include,
+            keys={part.contents.name: part.key for part in parts},
+        )
+    fingerprint.write(record, out)
+    return BuildResult(built, out, changed=True, diagnostics=found)
+
+
+def _places(folder: Path, out: Path | None) -> tuple[Path, Path]:
+    root = folder.resolve()
+    return root, (out.resolve() if out else root / OUTPUT)
+
+
+def _judge(diagnostics: Iterable[Diagnostic], *, check: bool) -> tuple[Diagnostic, ...]:
+    ordered = in_order(list(diagnostics))
+    if check and any(item.severity == "error" for item in ordered):
+        raise DiagnosticsError(ordered)
+    return ordered
+
+
+def _no_routes(project: "Project") -> ProjectError:
+    return ProjectError(
+        f"there is no route in {project.tree}/",
+        place=project.tree,
+        hint=f"Write the first one: {project.tree}/api/hello/route.py with a function GET.",
+    )
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+def _targets(app: "App") -> "dict[manifest.Runtime, Target]":
+    from packager.targets import find  # noqa: PLC0415
+
+    wanted: dict[manifest.Runtime, str] = {"edge": app.project.settings.edge.target, "nodejs": "lambda"}
+    return {
+        runtime: find(wanted[runtime], runtime) for runtime in sorted({row.runtime for row in app.routes})
+    }
+
+
+def _lock(project: "Project", report: Report) -> "Pylock":
+    from packager import lock, targets  # noqa: PLC0415
+
+    runtime = {name for target in targets.registry().values() for name in target.DISTRIBUTIONS}
+    return lock.lock(project, runtime, project.root / OUTPUT / CACHE, report)
+
+
+def _sites(
+    app: "App", runtimes: Iterable[manifest.Runtime], report: Report
+) -> "dict[manifest.Runtime, Site]":
+    from packager import resolve  # noqa: PLC0415
+
+    project = app.project
+    locked = _lock(project, report)
+    native, edge = resolve.lambda_platform(project.settings.nodejs), resolve.edge_platform()
+    sites: dict[manifest.Runtime, Site] = {}
+    if "nodejs" in runtimes:
+        sites["nodejs"] = resolve.site(project, locked, native, report, naming=edge)
+        resolve.require_all(project, sites["nodejs"])
+    if "edge" in runtimes:
+        sites["edge"] = resolve.site(project, locked, edge, report, naming=native)
+    return sites
+
+
+def _of_sites(
+    app: "App", planned: "Iterable[Function]", sites: "Mapping[manifest.Runtime, Site]"
+) -> Iterator[Diagnostic]:
+    """What only the resolved distributions tell: imports that nothing provides, and edge's missing wheels."""
+    from packager import check, site  # noqa: PLC0415
+
+    provided = {name: row for found in sites.values() for name, row in site.provided(found).items()}
+    yield from check.check(app, provided)
+    for function in planned:
+        if function.runtime == "edge":
+            yield from site.without_wheel(sites["edge"], function.reach.imports)
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    out: Path
+    record: fingerprint.Record | None
+
+
+def _write(
+    project: "Project", part: "Part", target: "Target", fresh: Path, old: _Old, report: Report
+) -> manifest.Function:
+    contents = part.contents
+    written = _reused(part, target, fresh, old)
+    if written is None:
+        report(f"writing {target.artifact(contents.name)}")
+        written = target.bundle(contents, fresh)
+    on_lambda = target.RUNTIME == "nodejs"
+    return manifest.Function(
+        name=contents.name,
+        runtime=target.RUNTIME,
+        target=target.NAME,
+        artifact=target.artifact(contents.name),
+        sha256=written.sha256,
+        zip_bytes=written.size,
+        unpacked_bytes=written.unpacked,
+        handler=target.HANDLER,
+        distributions=tuple(
+            manifest.Distribution(row.wheel.name, row.wheel.version, row.wheel.native)
+            for row in part.distributions
+        ),
+        max_duration=contents.max_duration,
+        memory=contents.memory,
+        python=project.settings.nodejs.python if on_lambda else None,
+        architecture=project.settings.nodejs.architecture if on_lambda else None,
+        folder=target.folder(contents.name),
+    )
+
+
+def _reused(part: "Part", target: "Target", fresh: Path, old: _Old) -> "Written | None":
+    """Link the previous artifact into `fresh` if its inputs were the same and it is still what was written."""
+    from packager.archive import Written  # noqa: PLC0415
+
+    name = part.contents.name
+    if old.record is None or old.record.keys.get(name) != part.key:
+        return None
+    folder = target.folder(name)
+    kept = {target.artifact(name)} | {
+        file for file in old.record.outputs if folder and file.startswith(f"{folder}/")
+    }
+    try:
+        row = next(item for item in manifest.read(old.out).functions if item.name == name)
+        if hashlib.sha256((old.out / row.artifact).read_bytes()).hexdigest() != row.sha256:
+            return None
+        if any((old.out / file).stat().st_size != old.record.outputs[file] for file in kept):
+            return None
+    except (OSError, KeyError, StopIteration, manifest.ManifestError):
+        return None
+    for file in sorted(kept):
+        (fresh / file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(old.out / file, fresh / file)
+        except OSError:
+            shutil.copyfile(old.out / file, fresh / file)
+    return Written(row.sha256, row.zip_bytes, row.unpacked_bytes)

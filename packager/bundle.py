@@ -1,0 +1,156 @@
+"""What goes into each artifact: the project's files, our runtime, the route table, the distributions."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.manifest import Runtime
+from packager.archive import Entry
+from packager.errors import ProjectError
+from packager.functions import Function
+from packager.include import included
+from packager.lock import declared
+from packager.model import App, Distribution, Project
+from packager.site import Site, kept
+from runtimes import table
+
+if TYPE_CHECKING:
+    from packager.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An artifact's Python side and its limits: bytes, seconds, MB. `entries` are sorted by name."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    max_body_size: int
+    max_duration: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One function, ready to be written.
+
+    `key` is the hash of all that the artifact depends on but the tool itself.
+    """
+
+    contents: Contents
+    runtime: Runtime
+    distributions: tuple[Distribution, ...]
+    key: str
+
+
+def part(app: App, function: Function, names: Mapping[str, str], site: Site, target: "Target") -> Part:
+    """Gather what goes into `function`; `names` maps a route's path to its function.
+
+    Raises `ProjectError` if two sources claim one path of the artifact, or an `include` pattern is wrong.
+    """
+    distributions = kept(site, function.reach.imports, target.DISTRIBUTIONS, declared(app.project))
+    files = (*function.reach.files, *included(app.project.root, app.project.settings.include))
+    ours = [
+        *(("the project", entry) for entry in _project_entries(app.project, files)),
+        *(("packager's runtime", entry) for entry in _runtime_entries(target.OMITTED)),
+        ("packager's runtime", Entry(table.PATH, table.to_json(_table(app, function, names)).encode())),
+    ]
+    theirs = [
+        (f"{row.wheel.name} {row.wheel.version}", entry)
+        for row in distributions
+        for entry in _folder_entries(row.folder)
+    ]
+    contents = Contents(
+        name=function.name,
+        entries=_merged([*ours, *theirs]),
+        max_body_size=max(route.max_body_size for route in function.routes),
+        max_duration=max(route.max_duration for route in function.routes),
+        memory=max(route.memory for route in function.routes),
+    )
+    return Part(contents, function.runtime, distributions, _key(contents, target, ours, distributions))
+
+
+def runtimes_folder() -> Path:
+    """Where the `runtimes` package is installed."""
+    spec = importlib.util.find_spec("runtimes")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def _table(app: App, function: Function, names: Mapping[str, str]) -> table.Table:
+    return table.Table(
+        function=function.name,
+        routes=tuple(
+            table.RouteEntry(
+                path=route.path,
+                file=route.file,
+                function=names[route.path],
+                max_body_size=route.max_body_size,
+                revalidate=route.revalidate,
+                cors=route.cors,
+            )
+            for route in app.routes
+        ),
+        middleware=tuple(
+            table.MiddlewareEntry(item.file, item.scope, item.matchers) for item in function.middleware
+        ),
+        import_root=app.project.import_root,
+        public_url=app.project.settings.public_url,
+    )
+
+
+def _project_entries(project: Project, files: Iterable[str]) -> Iterator[Entry]:
+    for file in sorted(set(files)):
+        yield Entry(file, (project.root / file).read_bytes())
+
+
+def _runtime_entries(omitted: tuple[str, ...]) -> Iterator[Entry]:
+    folder = runtimes_folder()
+    for path in sorted(folder.rglob("*.py")):
+        relative = path.relative_to(folder)
+        if relative.parts[0] not in omitted:
+            yield Entry(f"runtimes/{relative.as_posix()}", path.read_bytes())
+
+
+def _folder_entries(folder: Path) -> Iterator[Entry]:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            executable = bool(path.stat().st_mode & 0o100)
+            yield Entry(path.relative_to(folder).as_posix(), path, executable)
+
+
+def _merged(rows: Iterable[tuple[str, Entry]]) -> tuple[Entry, ...]:
+    """One entry for each path. Distributions may bring the same file, such as an empty `__init__.py`."""
+    found: dict[str, tuple[str, Entry]] = {}
+    for origin, entry in rows:
+        other = found.setdefault(entry.name, (origin, entry))
+        if other[1] is not entry and _content(other[1]) != _content(entry):
+            raise ProjectError(
+                f"{entry.name} comes from {other[0]} and, with other contents, from {origin}",
+                place=entry.name if other[0] == "the project" else None,
+                hint="Rename the file in the project, or drop one of the two packages.",
+            )
+    return tuple(found[name][1] for name in sorted(found))
+
+
+def _content(entry: Entry) -> bytes:
+    return entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes()
+
+
+def _key(
+    contents: Contents,
+    target: "Target",
+    ours: Iterable[tuple[str, Entry]],
+    distributions: Iterable[Distribution],
+) -> str:
+    inputs = [
+        target.NAME,
+        [contents.name, contents.max_body_size, contents.max_duration, contents.memory],
+        [[entry.name, hashlib.sha256(_content(entry)).hexdigest()] for _, entry in ours],
+        [row.wheel.sha256 for row in distributions],
+    ]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -1,0 +1,216 @@
+"""One lock per project: uv resolves the dependencies once, for every platform, into a pylock (PEP 751).
+
+So a version is the same in every artifact. The lock is kept in the project's cache under the hash of all that
+uv was given; while that does not change, neither uv nor a network is needed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from packaging.pylock import Pylock, PylockValidationError
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from packager.errors import ProjectError, ToolError
+from packager.model import Project
+
+TIMEOUT_SECONDS = 300
+
+_FOLDERS = ("PATH", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
+_CONFIGURATION = ("NETRC", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME")
+_CONNECTION = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_CHOICE = (
+    "UV_INDEX_STRATEGY",
+    "UV_EXCLUDE_NEWER",
+    "UV_PRERELEASE",
+    "UV_RESOLUTION",
+    "UV_CONSTRAINT",
+    "UV_OVERRIDE",
+)
+_NETWORK = re.compile(r"error sending request|client error|dns error|network was disabled|timed out")
+
+
+def lock(project: Project, runtime: Iterable[str], cache: Path, report: Callable[[str], None]) -> Pylock:
+    """The locked versions and wheels of the project's dependencies and of the distributions `runtime` names.
+
+    The latter come with the version specifiers of this tool's own metadata. `cache` is a folder, made if
+    needed. Raises `ProjectError` if the requirements are wrong or cannot be met with wheels, `ToolError` if uv
+    or the network is missing.
+    """
+    requirements = (*_checked(project), *_own(runtime))
+    file = cache / f"pylock-{_key(project, requirements)}.toml"
+    with suppress(OSError, tomllib.TOMLDecodeError, PylockValidationError):
+        return _read(file.read_text(encoding="utf-8"))
+    report(f"resolving {len(requirements)} requirements")
+    text = _compile(project, requirements)
+    result = _read(text)
+    # a project in a read-only place can be built with --out; it is locked on each build then
+    with suppress(PermissionError):
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    return result
+
+
+def declared(project: Project) -> tuple[str, ...]:
+    """The normalised names in `[project] dependencies`. Raises `ProjectError` for what is no requirement (PEP 508)."""
+    return tuple(canonicalize_name(Requirement(text).name) for text in _checked(project))
+
+
+def place(project: Project, name: str) -> str:
+    """`pyproject.toml`, with the line on which the requirement `name` stands if it can be found."""
+    file = project.root / "pyproject.toml"
+    loose = re.sub(r"[-_.]+", "[-_.]+", re.escape(name).replace(r"\-", "-"))
+    pattern = re.compile(rf"""["']\s*{loose}(?![\w.-]*\w)""", re.IGNORECASE)
+    with suppress(OSError):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if pattern.search(line):
+                return f"pyproject.toml:{number}"
+    return "pyproject.toml"
+
+
+def _checked(project: Project) -> tuple[str, ...]:
+    for text in project.dependencies:
+        try:
+            Requirement(text)
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            name = re.match(r"[\w.-]*", text)
+            raise ProjectError(
+                f"{text!r} is not a requirement: {reason}",
+                place=place(project, name[0] if name else text),
+                hint='Write it as "name>=1.2" (PEP 508).',
+            ) from error
+    return project.dependencies
+
+
+def _own(names: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(names)
+    parsed = (Requirement(text) for text in metadata.requires("packager") or ())
+    return tuple(sorted(str(item) for item in parsed if canonicalize_name(item.name) in wanted))
+
+
+def _key(project: Project, requirements: tuple[str, ...]) -> str:
+    settings = {}
+    with suppress(OSError, tomllib.TOMLDecodeError):
+        settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
+    own = None
+    with suppress(OSError):
+        own = (project.root / "uv.toml").read_text(encoding="utf-8")
+    inputs = {
+        "requirements": requirements,
+        "python": project.settings.nodejs.python,
+        "uv": [metadata.version("uv"), settings.get("tool", {}).get("uv"), own],
+        "sources": {name: os.environ[name] for name in (*_INDEXES, *_CHOICE) if name in os.environ},
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def _read(text: str) -> Pylock:
+    return Pylock.from_dict(tomllib.loads(text))
+
+
+def _compile(project: Project, requirements: tuple[str, ...]) -> str:
+    command = [
+        *(_uv(), "pip", "compile", "-", "--format", "pylock.toml", "--universal", "--only-binary", ":all:"),
+        *("--python-version", project.settings.nodejs.python, "--python", sys.executable),
+        *("--no-header", "--no-progress", "--color", "never"),
+    ]
+    try:
+        result = subprocess.run(  # noqa: S603 - our own argument list
+            command,
+            input="\n".join(requirements) + "\n",
+            cwd=project.root,
+            env=_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(
+            f"uv did not resolve the dependencies within {TIMEOUT_SECONDS} seconds",
+            hint="Check the network and the proxy settings and build again.",
+        ) from error
+    if result.returncode != 0:
+        raise _failure(project, requirements, result.stderr)
+    return result.stdout
+
+
+def _uv() -> str:
+    from uv import find_uv_bin  # noqa: PLC0415 - only a build that locks needs it
+
+    try:
+        return find_uv_bin()
+    except FileNotFoundError as error:
+        raise ToolError(
+            "uv, which resolves the dependencies, is not installed beside packager",
+            hint="Install packager again, with its dependencies.",
+        ) from error
+
+
+def _environment() -> dict[str, str]:
+    allowed = {*_FOLDERS, *_CONFIGURATION, *_CONNECTION}
+    own = {
+        name: value for name, value in os.environ.items() if name.upper() in allowed or name.startswith("UV_")
+    }
+    return {**own, "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def _failure(project: Project, requirements: tuple[str, ...], stderr: str) -> ProjectError | ToolError:
+    reason = _essence(stderr)
+    without_wheel = re.search(r"([\w.-]+)(?:[=<>!~]=?\S*)? has no usable wheels", reason) or re.search(
+        r"(?:all versions of|versions of) ([\w.-]+) have no usable wheels", reason
+    )
+    if _NETWORK.search(stderr):
+        return ToolError(
+            f"the dependencies could not be resolved, since the package index cannot be reached: {reason}",
+            hint="Connect to the network, or set HTTPS_PROXY or UV_DEFAULT_INDEX; once built, the project "
+            "builds offline until its dependencies change.",
+        )
+    if without_wheel:
+        name = without_wheel[1]
+        return ProjectError(
+            f"{name} has only a source distribution, and artifacts are made of wheels: {reason}",
+            place=place(project, name),
+            hint=f"Choose a version of {name} with wheels, or build one and offer it with UV_FIND_LINKS.",
+        )
+    named = (item for item in requirements if _name(item) in reason)
+    return ProjectError(
+        f"the dependencies cannot be resolved: {reason}",
+        place=place(project, _name(next(named, ""))),
+        hint="Mend [project] dependencies; the runtime itself needs starlette, mangum and python-multipart.",
+    )
+
+
+def _name(requirement: str) -> str:
+    match = re.match(r"[\w.-]+", requirement)
+    return match[0] if match else "\0"
+
+
+def _essence(stderr: str) -> str:
+    """uv's reason in one line: the innermost cause it gives, or the error itself."""
+    lines = stderr.partition("\nhint:")[0].splitlines()
+    starts = [number for number, line in enumerate(lines) if re.match(r"error:|\s*cause:", line)]
+    if not starts:
+        return stderr.strip().splitlines()[-1] if stderr.strip() else "uv gave no reason"
+    network = [number for number in starts if "Failed to fetch" in lines[number]]
+    first = (network or starts)[0] if network else starts[-1]
+    text = [lines[first]]
+    for line in lines[first + 1 :]:
+        if re.match(r"error:|\s*cause:|\s*$", line):
+            break
+        text.append(line)
+    return re.sub(r"^(error|cause): ", "", " ".join(" ".join(text).split()))
