@@ -1,9 +1,17 @@
-"""What a route module imports: `from runtimes import Request, Response`."""
+"""What a route module imports: `from runtimes import Request, Response`.
 
-from runtimes.context import after, cookies, headers
-from runtimes.navigation import forbidden, not_found, permanent_redirect, redirect, unauthorized
-from runtimes.requests import Geo, Request
-from runtimes.responses import Response
+A name is imported from its module when it is first asked for, so that the tool can read a route table or
+compile a matcher without Starlette.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtimes.context import after, cookies, headers
+    from runtimes.navigation import forbidden, not_found, permanent_redirect, redirect, unauthorized
+    from runtimes.requests import Geo, Request
+    from runtimes.responses import Response
 
 __all__ = [
     "Geo",
@@ -18,3 +26,19 @@ __all__ = [
     "redirect",
     "unauthorized",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("after", "cookies", "headers"), "runtimes.context"),
+    **dict.fromkeys(
+        ("forbidden", "not_found", "permanent_redirect", "redirect", "unauthorized"), "runtimes.navigation"
+    ),
+    **dict.fromkeys(("Geo", "Request"), "runtimes.requests"),
+    "Response": "runtimes.responses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

@@ -9,7 +9,7 @@ from starlette.responses import Response as StarletteResponse
 
 from runtimes import matchers
 from runtimes.context import RequestContext
-from runtimes.cookies import EPOCH, Cookie, parse_set_cookie, serialise
+from runtimes.cookie import EPOCH, Cookie, parse_set_cookie, serialise
 from runtimes.handlers import Handler, call, handler, load_module
 from runtimes.matchers import Matcher
 from runtimes.requests import Request

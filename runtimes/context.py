@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 
-from runtimes.cookies import CookieStore
+from runtimes.cookie import CookieStore
 from runtimes.requests import Request
 
 type AfterCallback = Callable[[], Awaitable[object] | object]

@@ -9,7 +9,7 @@ from starlette.datastructures import URL, Headers
 from starlette.requests import Request as StarletteRequest
 from starlette.types import Scope
 
-from runtimes.cookies import RequestCookies
+from runtimes.cookie import RequestCookies
 
 CDN = "packager.cdn"
 """Scope key: True if the adapter vouches for the CDN's viewer headers."""

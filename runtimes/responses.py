@@ -8,7 +8,7 @@ from starlette.background import BackgroundTask
 from starlette.datastructures import URL
 from starlette.responses import Response as StarletteResponse
 
-from runtimes.cookies import ResponseCookies
+from runtimes.cookie import ResponseCookies
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 BODILESS_STATUSES = frozenset({204, 205, 304})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtimes.cookies import (
+from runtimes.cookie import (
     Cookie,
     CookieStore,
     RequestCookies,
