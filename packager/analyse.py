@@ -1,0 +1,191 @@
+"""What the sources of routes and middleware say, read from their syntax trees. Nothing is imported."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packager.check import runtime_of_auto
+from packager.diagnostics import Diagnostic, in_order
+from packager.guards import can_meet
+from packager.literals import LiteralError, bindings, constants, evaluate
+from packager.model import App, Middleware, MiddlewareFile, Project, Route, RouteFile, Tree
+from packager.route_config import DEFAULTS, EDGE_MAX_DURATION, Declared
+from packager.route_config import read as read_config
+from packager.sources import Node, Source, column, read
+from runtimes.matchers import MatcherError, parse
+
+if TYPE_CHECKING:
+    from infra.manifest import Runtime
+
+METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY"))
+_LOWERCASE = METHODS - {"QUERY"}
+"""Names that are surely meant as handlers in whatever case; `query` is a common name for a helper."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A route file with what its source says, before the defaults of a runtime."""
+
+    file: RouteFile
+    declared: Declared
+    methods: frozenset[str]
+
+
+def analyse(project: Project, tree: Tree) -> tuple[App, tuple[Diagnostic, ...]]:
+    """Read every route and middleware of the tree.
+
+    Routes that Python refuses or that have no handlers are left out of the app; constants with a fault count as
+    absent. Middleware stays in it: with a fault it is before every request of its folder, so that nothing that
+    it should guard goes unguarded. A route with `runtime = "auto"` gets the runtime that `check` finds for it.
+    Reports `syntax-error`, `no-handlers`, `lowercase-method`, `invalid-config` and `invalid-matcher`.
+    """
+    found: list[Diagnostic] = []
+    middleware = tuple(_middleware(project, file, found) for file in tree.middleware)
+    read_files = [item for file in tree.routes if (item := _route(project, file, found))]
+    on_nodejs = any(item.declared.runtime in ("nodejs", "python") for item in read_files)
+    routes = []
+    for item in read_files:
+        runtime = item.declared.runtime
+        if runtime == "auto":
+            before = [
+                row for row in middleware if not on_nodejs or can_meet(row, _with_defaults(item, "nodejs"))
+            ]
+            runtime = _runtime_of_auto(project, item, before)
+        routes.append(_with_defaults(item, "edge" if runtime == "edge" else "nodejs"))
+    return App(project, tuple(routes), middleware), in_order(found)
+
+
+def handlers(bound: Mapping[str, list[Node]], names: Mapping[str, ast.expr]) -> frozenset[str]:
+    """The methods that a module binds to something that can be called, or at least is no literal."""
+    return frozenset(
+        method for method in METHODS & bound.keys() if not isinstance(names.get(method), ast.Constant)
+    )
+
+
+def _route(project: Project, file: RouteFile, found: list[Diagnostic]) -> _Read | None:
+    source = read(project.root, file.file)
+    if isinstance(source, Diagnostic):
+        found.append(source)
+        return None
+    bound = bindings(source.tree)
+    declared, faults = read_config(source, bound)
+    misspelt = _misspelt(source)
+    methods = handlers(bound, constants(source.tree, bound))
+    found += (*faults, *misspelt)
+    if not methods and not misspelt:
+        found.append(_no_handlers(source))
+    return _Read(file, declared, methods) if methods else None
+
+
+def _runtime_of_auto(project: Project, item: _Read, before: list[Middleware]) -> "Runtime":
+    if (item.declared.max_duration or 0) > EDGE_MAX_DURATION:
+        return "nodejs"
+    return runtime_of_auto(project, [item.file.file, *(row.file for row in before)])
+
+
+def _with_defaults(item: _Read, runtime: "Runtime") -> Route:
+    declared, defaults = item.declared, DEFAULTS[runtime]
+    automatic = {"OPTIONS", *(["HEAD"] if "GET" in item.methods else [])}
+    return Route(
+        file=item.file.file,
+        path=item.file.path,
+        params=item.file.params,
+        methods=tuple(sorted(item.methods | automatic)),
+        runtime=runtime,
+        declared_runtime=declared.runtime,
+        max_duration=defaults.max_duration if declared.max_duration is None else declared.max_duration,
+        memory=defaults.memory if declared.memory is None else declared.memory,
+        max_body_size=defaults.max_body_size if declared.max_body_size is None else declared.max_body_size,
+        revalidate=declared.revalidate,
+        cors=declared.cors,
+        isolate=declared.isolate,
+    )
+
+
+def _misspelt(source: Source) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            "lowercase-method",
+            source.file,
+            node.lineno,
+            column(source, node),
+            f"{node.name} answers no request: handlers are named in capitals",
+            f"Rename it to {node.name.upper()}, or give a helper another name.",
+        )
+        for node in source.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name not in METHODS
+        and node.name.upper() in _LOWERCASE
+    ]
+
+
+def _no_handlers(source: Source) -> Diagnostic:
+    return Diagnostic(
+        "no-handlers",
+        source.file,
+        1,
+        1,
+        "the route has no handler at the top level of the file",
+        "Define one, such as `async def GET(request): …`; names that `import *` brings do not count.",
+    )
+
+
+def _middleware(project: Project, file: MiddlewareFile, found: list[Diagnostic]) -> Middleware:
+    source = read(project.root, file.file)
+    if isinstance(source, Diagnostic):
+        found.append(source)
+        return Middleware(file.file, file.scope, None)
+    bound = bindings(source.tree)
+    if "middleware" not in bound:
+        message = "the file has no function named middleware"
+        found.append(
+            Diagnostic("no-handlers", file.file, 1, 1, message, "Define `def middleware(request): …`.")
+        )
+    try:
+        matchers = _matchers(source, bound)
+    except _ConfigError as error:
+        found.append(error.diagnostic)
+        matchers = None
+    return Middleware(file.file, file.scope, matchers)
+
+
+class _ConfigError(Exception):
+    """The `config` of a middleware has a fault."""
+
+    def __init__(self, source: Source, rule: str, node: Node, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(rule, source.file, node.lineno, column(source, node), message, hint)
+
+
+_CONFIG_HINT = 'Write config = {"matcher": "/api/:path*"}, or a list, with literal values, at the top level.'
+
+
+def _matchers(source: Source, bound: Mapping[str, list[Node]]) -> tuple[object, ...] | None:
+    """The checked value of `config["matcher"]` as a tuple, None without one."""
+    if "config" not in bound:
+        return None
+    names = constants(source.tree, bound)
+    if "config" not in names:
+        message = "config is not bound once by a plain assignment, so the build cannot read it"
+        raise _ConfigError(source, "invalid-config", bound["config"][-1], message, _CONFIG_HINT)
+    node = names["config"]
+    try:
+        config = evaluate(node, names)
+    except LiteralError as error:
+        raise _ConfigError(source, "invalid-config", error.node, f"config: {error}", _CONFIG_HINT) from None
+    if not isinstance(config, dict):
+        raise _ConfigError(source, "invalid-config", node, "config must be a dict", _CONFIG_HINT)
+    if unknown := [key for key in config if key != "matcher"]:
+        raise _ConfigError(
+            source, "invalid-config", node, f"config has the unknown key {unknown[0]!r}", _CONFIG_HINT
+        )
+    if "matcher" not in config:
+        return None
+    matcher = config["matcher"]
+    try:
+        parse(matcher)
+    except MatcherError as error:
+        hint = "Matchers are paths such as /api/:path*, or objects with source, has and missing in a list."
+        raise _ConfigError(source, "invalid-matcher", node, str(error), hint) from None
+    return tuple(matcher) if isinstance(matcher, list | tuple) else (matcher,)

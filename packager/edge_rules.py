@@ -1,0 +1,145 @@
+"""What code may not do on edge. A rule is one function from a reach to diagnostics, listed in `RULES`."""
+
+import ast
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from packager.branches import EDGE, walk
+from packager.diagnostics import Diagnostic
+from packager.imports import Import, Reach
+from packager.model import Project
+from packager.sources import Source, column, read
+
+type Rule = Callable[[Project, Reach], Iterator[Diagnostic]]
+
+_DATA = Path(__file__).parent / "data" / "edge_modules.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Why a module or attribute cannot be used on edge; `absent` if importing it fails there."""
+
+    reason: str
+    instead: str = "To use it"
+    absent: bool = False
+
+
+def findings(project: Project, found: Reach) -> tuple[Diagnostic, ...]:
+    """All that keeps the code that was reached from running on edge."""
+    return tuple(item for rule in RULES for item in rule(project, found))
+
+
+def ban_of(name: str) -> tuple[str, Ban] | None:
+    """Why a module cannot be used on edge, with the name that is banned: its own or that of a package around it."""
+    modules, _ = _table()
+    while name:
+        if name in modules:
+            return name, modules[name]
+        name = name.rpartition(".")[0]
+    return None
+
+
+def banned_imports(_project: Project, found: Reach) -> Iterator[Diagnostic]:
+    """`banned-import`: modules, and names imported from modules, that edge has not or must not have."""
+    for item in found.imports:
+        full = [f"{item.module}.{name}" for name in item.names]
+        banned = ban_of(item.module) or next(filter(None, map(_module_or_attribute, full)), None)
+        if banned and not (banned[1].absent and item.guarded):
+            yield _at(item, f"{banned[0]} does not work on edge: {banned[1].reason}", banned[1])
+        elif not banned and _has_banned_attributes(item.module) and (item.dynamic or "*" in item.names):
+            message = (
+                f"{item.module} is imported in a way that hides which parts of it are used; edge lacks some"
+            )
+            yield _at(item, message, Ban("", f"Write `import {item.module}`; to use all of it"))
+
+
+def banned_attributes(project: Project, found: Reach) -> Iterator[Diagnostic]:
+    """`banned-import`: uses such as `os.system` of what an allowed module has and edge has not."""
+    for file in found.files:
+        source = read(project.root, file)
+        if isinstance(source, Source):
+            for node, name in _attributes(source):
+                ban = _attribute(name)
+                if ban:
+                    message = f"{name} does not work on edge: {ban.reason}"
+                    place = (file, node.lineno, column(source, node))
+                    yield Diagnostic("banned-import", *place, message, _hint(ban), chain=found.chains[file])
+
+
+RULES: tuple[Rule, ...] = (banned_imports, banned_attributes)
+
+
+def _at(item: Import, message: str, ban: Ban) -> Diagnostic:
+    return Diagnostic(
+        "banned-import", item.file, item.line, item.column, message, _hint(ban), chain=item.chain
+    )
+
+
+def _hint(ban: Ban) -> str:
+    return f'{ban.instead}, set runtime = "nodejs" in the route.'
+
+
+@lru_cache(maxsize=1)
+def _table() -> tuple[Mapping[str, Ban], Mapping[str, Ban]]:
+    document = tomllib.loads(_DATA.read_text(encoding="utf-8"))
+    modules, attributes = (
+        {name: Ban(**row) for name, row in document[key].items()} for key in ("modules", "attributes")
+    )
+    return modules, attributes
+
+
+def _module_or_attribute(name: str) -> tuple[str, Ban] | None:
+    modules, _ = _table()
+    ban = modules.get(name) or _attribute(name)
+    return (name, ban) if ban else None
+
+
+def _attribute(name: str) -> Ban | None:
+    for pattern, ban in _table()[1].items():
+        if name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern:
+            return ban
+    return None
+
+
+def _has_banned_attributes(module: str) -> bool:
+    return any(pattern.rpartition(".")[0] == module for pattern in _table()[1])
+
+
+def _attributes(source: Source) -> Iterator[tuple[ast.expr, str]]:
+    """The uses `module.attribute` in a source, spelled out; `getattr(module, "attribute")` is one too."""
+    visits = [node for node, _, _ in walk(source.tree, EDGE)]
+    names = dict(row for node in visits for row in _imported(node))
+    for node in visits:
+        match node:
+            case ast.Attribute(value=value, attr=attribute):
+                pass
+            case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(attribute)), *_]):
+                pass
+            case _:
+                continue
+        module = _dotted(value, names)
+        if module:
+            yield node, f"{module}.{attribute}"
+
+
+def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The names that an import binds to modules, with what they stand for."""
+    match node:
+        case ast.Import(names=aliases):
+            for item in aliases:
+                top = item.name.partition(".")[0]
+                yield (item.asname, item.name) if item.asname else (top, top)
+        case ast.ImportFrom(module=str(module), names=aliases, level=0):
+            yield from ((item.asname or item.name, f"{module}.{item.name}") for item in aliases)
+
+
+def _dotted(node: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        inner = _dotted(node.value, names)
+        return f"{inner}.{node.attr}" if inner else None
+    return None

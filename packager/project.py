@@ -1,0 +1,212 @@
+"""A folder with a route tree, and its settings: `[project]` and `[tool.packager]` of `pyproject.toml`."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from packager.errors import ProjectError, UsageError
+from packager.model import Architecture, EdgeSettings, LambdaSettings, Project, Settings
+
+PYPROJECT = "pyproject.toml"
+PYTHONS = ("3.12", "3.13", "3.14")
+"""The Python versions of Lambda's managed runtimes that the tool builds for."""
+
+_TREES = (("app", ""), ("src/app", "src"))
+_SECRET_STORES = ("ssm:", "secretsmanager:")
+_ORIGIN = re.compile(r"https?://[^\s/?#@]+/?")
+_TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "tool.packager": ("include", "public_url", "lambda", "edge", "environment"),
+    "tool.packager.lambda": ("python", "architecture"),
+    "tool.packager.edge": ("target",),
+    "tool.packager.environment": ("variables", "secrets"),
+}
+
+
+def load(folder: Path) -> Project:
+    """The project in `folder`; a missing `pyproject.toml` or `[project]` is allowed.
+
+    Raises `UsageError` if there is no such folder or no route tree in it, `ProjectError` with file and line
+    if `pyproject.toml` is not TOML or has settings that the tool does not know.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder} is {'not a folder' if folder.exists() else 'not there'}",
+            hint="Give the folder of a project: the one that holds app/ and pyproject.toml.",
+        )
+    root = folder.resolve()
+    tree, import_root = _tree(root)
+    document = _Document.read(root)
+    project = document.table("project")
+    return Project(
+        root=root,
+        name=document.text("project", project, "name") or root.name or "app",
+        tree=tree,
+        import_root=import_root,
+        dependencies=document.texts("project", project, "dependencies"),
+        settings=_settings(document),
+    )
+
+
+def _tree(root: Path) -> tuple[str, str]:
+    for tree, import_root in _TREES:
+        if (root / tree).is_dir():
+            return tree, import_root
+    raise UsageError(
+        f"{root} has no route tree: neither app/ nor src/app/ is there",
+        hint="Make a first route, app/api/hello/route.py, with: def GET(): return {'hello': 'world'}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """`pyproject.toml` as data, with its text for the lines of faults."""
+
+    data: dict[str, Any]
+    text_lines: tuple[str, ...]
+
+    @classmethod
+    def read(cls, root: Path) -> "_Document":
+        try:
+            text = (root / PYPROJECT).read_text(encoding="utf-8")
+            return cls(tomllib.loads(text), tuple(text.splitlines()))
+        except FileNotFoundError:
+            return cls({}, ())
+        except tomllib.TOMLDecodeError as error:
+            found = _TOML_PLACE.search(str(error))
+            line = found[1] if found and found[1] else str(text.count("\n") + 1)
+            reason = _TOML_PLACE.sub("", str(error))
+            raise ProjectError(
+                f"this is not TOML: {reason}",
+                place=f"{PYPROJECT}:{line}",
+                hint="Mend the line; see https://toml.io.",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ProjectError(
+                f"the file is not UTF-8: {error.reason}",
+                place=PYPROJECT,
+                hint="Save it as UTF-8, as TOML asks.",
+            ) from error
+        except OSError as error:
+            raise ProjectError(
+                f"the file cannot be read: {error.strerror}", place=PYPROJECT, hint="Make it a readable file."
+            ) from error
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The table of that dotted name, `{}` without one, its keys checked if it is one of ours."""
+        value: Any = self.data
+        for part in name.split("."):
+            value = value.get(part, {})
+            if not isinstance(value, dict):
+                self.fail(
+                    name.rpartition(".")[0], part, f"[{name}] must be a table", f"Write it as [{name}]."
+                )
+        for key in value:
+            if name in _KEYS and key not in _KEYS[name]:
+                self.fail(name, key, f"[{name}] has no setting {key!r}", _nearest(key, _KEYS[name]))
+        return dict(value)
+
+    def text(self, table: str, values: dict[str, Any], key: str) -> str | None:
+        value = values.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            self.fail(table, key, f"{key} must be a text, not {value!r}", f'Write it in quotes: {key} = "…"')
+        return value
+
+    def texts(self, table: str, values: dict[str, Any], key: str) -> tuple[str, ...]:
+        value = values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(table, key, f"{key} must be a list of texts", f'Write it as {key} = ["…", "…"]')
+        return tuple(value)
+
+    def mapping(self, table: str, values: dict[str, Any], key: str) -> dict[str, str]:
+        value = values.get(key, {})
+        if not isinstance(value, dict):
+            self.fail(
+                table, key, f"{key} must be a table of texts", f'Write it as {key} = {{ NAME = "value" }}'
+            )
+        for name, item in value.items():
+            if not isinstance(item, str):
+                self.fail(
+                    table,
+                    name,
+                    f"{name} must be a text, not {type(item).__name__}",
+                    f'Write it in quotes: {name} = "…"',
+                )
+        return dict(value)
+
+    def fail(self, table: str, key: str, message: str, hint: str) -> NoReturn:
+        raise ProjectError(message, place=f"{PYPROJECT}:{line_of(self.text_lines, table, key)}", hint=hint)
+
+
+def line_of(lines: tuple[str, ...], table: str, key: str) -> int:
+    """The line, from 1, where `key` of `table` is written; the table's own line or 1 if it cannot be found."""
+    header, best = "", 1
+    for number, line in enumerate(lines, 1):
+        if found := re.match(r"\s*\[([^\[\]]+)\]", line):
+            header = re.sub(r"[\s\"']", "", found[1])
+            best = number if header in (table, f"{table}.{key}") else best
+        elif f"{table}.".startswith(f"{header}.") or header.startswith(f"{table}."):
+            if re.search(rf"(?:^|[\s.{{,\"']){re.escape(key)}[\"']?\s*(?:=|\.)", line):
+                return number
+        elif not header and re.match(rf"\s*{re.escape(table)}\b", line):
+            best = number
+    return best
+
+
+def _nearest(key: str, known: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - only a fault needs it
+
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(known)}."
+
+
+def _settings(document: _Document) -> Settings:
+    name = "tool.packager"
+    table = document.table(name)
+    public_url = document.text(name, table, "public_url")
+    if public_url is not None and not _ORIGIN.fullmatch(public_url):
+        hint = 'Give scheme and host alone, such as "https://api.example.com".'
+        document.fail(name, "public_url", f"public_url is not an origin: {public_url!r}", hint)
+    environment = document.table(f"{name}.environment")
+    return Settings(
+        include=document.texts(name, table, "include"),
+        public_url=public_url.rstrip("/") if public_url else None,
+        nodejs=_lambda(document),
+        edge=EdgeSettings(
+            **_given(target=document.text(f"{name}.edge", document.table(f"{name}.edge"), "target"))
+        ),
+        variables=document.mapping(f"{name}.environment", environment, "variables"),
+        secrets=_secrets(document, environment),
+    )
+
+
+def _lambda(document: _Document) -> LambdaSettings:
+    name = "tool.packager.lambda"
+    table = document.table(name)
+    python = document.text(name, table, "python")
+    architecture = document.text(name, table, "architecture")
+    for key, value, known in (
+        ("python", python, PYTHONS),
+        ("architecture", architecture, get_args(Architecture.__value__)),
+    ):
+        if value is not None and value not in known:
+            document.fail(name, key, f"{key} = {value!r} is not known", f"Choose one of {', '.join(known)}.")
+    return LambdaSettings(**_given(python=python, architecture=architecture))
+
+
+def _secrets(document: _Document, environment: dict[str, Any]) -> dict[str, str]:
+    name = "tool.packager.environment"
+    secrets = document.mapping(name, environment, "secrets")
+    for key, reference in secrets.items():
+        store = next((store for store in _SECRET_STORES if reference.startswith(store)), None)
+        if store is None or reference == store:
+            hint = 'Say where it is kept, "ssm:/path" or "secretsmanager:name#key"; never the value itself.'
+            document.fail(name, key, f"the secret {key} is no reference to a store", hint)
+    return secrets
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
