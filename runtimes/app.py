@@ -163,8 +163,9 @@ class App:
 def load(root: Path) -> App:
     """The application of the artifact in `root`; its modules can be imported afterwards."""
     routes = table.from_json((root / table.PATH).read_text(encoding="utf-8"))
-    for folder in {str(root), str(root / routes.import_root)} - set(sys.path):
-        sys.path.insert(0, folder)
+    for folder in dict.fromkeys((str(root), str(root / routes.import_root))):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     return App(routes, root)
 
 

@@ -57,9 +57,8 @@ class Pool:
         loop = asyncio.get_running_loop()
         place: asyncio.Future[RuntimeProcess | Fault] = loop.create_future()
         self._waiting.append(place)
-        if self._idle:
-            # The one used last is about to ask for work: requests in a row shall meet the same process.
-            loop.call_later(_SETTLING, self._hand_out_idle)
+        # The one used last is about to ask for work: requests in a row shall meet the same process.
+        patience = loop.call_later(_SETTLING, self._hand_out_idle)
         self._grow()
         try:
             return await place
@@ -71,6 +70,8 @@ class Pool:
             ):
                 self._give(process)
             raise
+        finally:
+            patience.cancel()
 
     def _grow(self) -> None:
         states = [process.state for process in self._processes]
