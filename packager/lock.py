@@ -52,7 +52,7 @@ def lock(project: Project, runtime: Iterable[str], cache: Path, report: Callable
     with suppress(OSError, tomllib.TOMLDecodeError, PylockValidationError):
         return _read(file.read_text(encoding="utf-8"))
     report(f"resolving {len(requirements)} requirements")
-    text = _compile(project, requirements)
+    text = _compile(project, requirements, report)
     result = _read(text)
     # a project in a read-only place can be built with --out; it is locked on each build then
     with suppress(PermissionError):
@@ -121,14 +121,29 @@ def _read(text: str) -> Pylock:
     return Pylock.from_dict(tomllib.loads(text))
 
 
-def _compile(project: Project, requirements: tuple[str, ...]) -> str:
+def _compile(project: Project, requirements: tuple[str, ...], report: Callable[[str], None]) -> str:
+    """The pylock that uv makes; without a network, of what its cache knows from an earlier resolution."""
+    result = _run_uv(project, requirements)
+    if result.returncode != 0 and _NETWORK.search(result.stderr):
+        cached = _run_uv(project, requirements, "--offline")
+        if cached.returncode == 0:
+            report("the package index cannot be reached: resolved from uv's cache")
+            return cached.stdout
+    if result.returncode != 0:
+        raise _failure(project, requirements, result.stderr)
+    return result.stdout
+
+
+def _run_uv(
+    project: Project, requirements: tuple[str, ...], *options: str
+) -> subprocess.CompletedProcess[str]:
     command = [
         *(_uv(), "pip", "compile", "-", "--format", "pylock.toml", "--universal", "--only-binary", ":all:"),
         *("--python-version", project.settings.nodejs.python, "--python", sys.executable),
-        *("--no-header", "--no-progress", "--color", "never"),
+        *("--no-header", "--no-progress", "--color", "never", *options),
     ]
     try:
-        result = subprocess.run(  # noqa: S603 - our own argument list
+        return subprocess.run(  # noqa: S603 - our own argument list
             command,
             input="\n".join(requirements) + "\n",
             cwd=project.root,
@@ -144,9 +159,6 @@ def _compile(project: Project, requirements: tuple[str, ...]) -> str:
             f"uv did not resolve the dependencies within {TIMEOUT_SECONDS} seconds",
             hint="Check the network and the proxy settings and build again.",
         ) from error
-    if result.returncode != 0:
-        raise _failure(project, requirements, result.stderr)
-    return result.stdout
 
 
 def _uv() -> str:

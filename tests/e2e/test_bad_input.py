@@ -1,6 +1,7 @@
 """What goes wrong, through the real command line: one clear message, the right exit status, nothing half-written."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -89,20 +90,32 @@ def test_a_dependency_that_does_not_exist(project):
     fails(run("build", folder), 1, "packager-no-such-distribution", "pyproject.toml", "hint: ")
 
 
-def test_no_network_at_the_first_download(project, tmp_path):
-    nowhere = "http://127.0.0.1:9"
-    offline = {
+NOWHERE = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"
+)
+"""Settings under which nothing outside can be reached."""
+
+
+@pytest.mark.parametrize("runtime", ["nodejs", "edge"])
+def test_no_network_at_the_first_download(project, tmp_path, runtime):
+    empty = {
         "PACKAGER_CACHE_DIR": str(tmp_path / "cache"),
         "UV_CACHE_DIR": str(tmp_path / "uv"),
         "npm_config_cache": str(tmp_path / "npm"),
         "UV_HTTP_RETRIES": "0",
-        **dict.fromkeys(
-            ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), nowhere
-        ),
     }
-    folder = project()
-    fails(run("build", folder, env=offline), 3, "hint: ")
+    folder = project({"app/api/b/route.py": f'runtime = "{runtime}"\n{ROUTE}'})
+    fails(run("build", folder, env={**empty, **NOWHERE}), 3, "hint: ")
     assert not (folder / ".packager" / "manifest.json").exists()
+
+
+def test_without_a_network_a_fresh_clone_builds_from_the_caches(project):
+    folder = project()
+    assert run("build", folder).returncode == 0
+    shutil.rmtree(folder / ".packager")
+    done = run("build", folder, env=NOWHERE)
+    assert done.returncode == 0, done.stderr
+    assert "resolved from uv's cache" in done.stderr
 
 
 def test_a_busy_port(project):
