@@ -1,7 +1,14 @@
-from collections.abc import Callable
+"""Fixtures of every room: project folders, and wheels made by hand."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from packager.model import Wheel
 
 type Write = Callable[..., Path]
 
@@ -19,3 +26,56 @@ def write(tmp_path: Path) -> Write:
         return root
 
     return write_files
+
+
+@dataclass
+class Wheelhouse:
+    """A folder of hand-made wheels that uv and the wheel store read as they would read an index."""
+
+    folder: Path
+    wheels: list[Wheel] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        version: str = "1.0",
+        *,
+        tag: str = "py3-none-any",
+        requires: tuple[str, ...] = (),
+        extras: tuple[str, ...] = (),
+        files: Mapping[str, str] | None = None,
+    ) -> Wheel:
+        stem = f"{name.replace('-', '_')}-{version}"
+        path = self.folder / f"{stem}-{tag}.whl"
+        metadata = [
+            *("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"),
+            *(f"Requires-Dist: {row}" for row in requires),
+            *(f"Provides-Extra: {extra}" for extra in extras),
+        ]
+        rows = {
+            **({f"{name.replace('-', '_')}.py": ""} if files is None else files),
+            f"{stem}.dist-info/METADATA": "\n".join(metadata) + "\n",
+            f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+            f"{stem}.dist-info/RECORD": "",
+        }
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry, text in rows.items():
+                archive.writestr(entry, text)
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        self.wheels.append(
+            Wheel(name, version, path.name, path.as_uri(), digest, len(content), not tag.endswith("any"))
+        )
+        return self.wheels[-1]
+
+
+@pytest.fixture
+def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
+    """An empty wheelhouse, the only source of wheels, and caches of this test's own."""
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    monkeypatch.setenv("PACKAGER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "no-index").as_uri())
+    return Wheelhouse(folder)
