@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.manifest import Middleware
 from packager.check import runtime_of_auto
 from packager.diagnostics import Diagnostic, in_order
 from packager.guards import can_meet
 from packager.literals import LiteralError, bindings, constants, evaluate
-from packager.model import App, Middleware, MiddlewareFile, Project, Route, RouteFile, Tree
+from packager.model import App, MiddlewareFile, Project, Route, RouteFile, Tree
 from packager.route_config import DEFAULTS, EDGE_MAX_DURATION, Declared
 from packager.route_config import read as read_config
 from packager.sources import Node, Source, column, read

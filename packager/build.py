@@ -110,9 +110,7 @@ def _build(
         built = manifest.Manifest(
             app=manifest.AppInfo(app.project.name, app.project.tree),
             routes=grouping.rows(app),
-            middleware=tuple(
-                manifest.Middleware(row.file, row.scope, row.matchers) for row in app.middleware
-            ),
+            middleware=app.middleware,
             functions=rows,
             environment=examination.environment,
         )

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infra.manifest import Runtime
+from infra.manifest import Middleware, Runtime
 from packager.branches import EDGE, Platform
 from packager.guards import guards
 from packager.imports import Reach, reach
-from packager.model import App, Middleware, Route, Settings
+from packager.model import App, Route, Settings
 
 
 @dataclass(frozen=True, slots=True)

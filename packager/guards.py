@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from packager.model import App, Middleware, Route
+from infra.manifest import Middleware
+from packager.model import App, Route
 from runtimes.patterns import compile_path
 
 _SPECIAL = ":({\\"

@@ -1,14 +1,14 @@
 """The values that travel through the pipeline, in the order in which the stages make them.
 
-`discover` makes a `Tree`, `analyse` an `App`, `resolve` a `Resolution`, `bundle` the manifest's functions.
+`discover` makes a `Tree`, `analyse` an `App`, `resolve` the distributions, `bundle` the manifest's functions.
 Values are frozen and have no behaviour; each stage is a function of the one before.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from infra.manifest import DeclaredRuntime, Param, Runtime
+from infra.manifest import DeclaredRuntime, Middleware, Param, Runtime
 from runtimes.table import Cors
 
 type Architecture = Literal["arm64", "x86_64"]
@@ -102,15 +102,6 @@ class Route:
     revalidate: int | Literal[False] | None = None
     cors: Cors | None = None
     isolate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Middleware:
-    """A middleware file; `matchers` are the literal values of `config["matcher"]`, None without one."""
-
-    file: str
-    scope: str
-    matchers: tuple[Any, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

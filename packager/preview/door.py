@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from packager.preview.http import (
     Arrival,
     Backend,
     Headers,
+    Log,
     Message,
     Receive,
     Send,
@@ -34,14 +36,33 @@ class Door:
     `$default` of the HTTP API does.
     """
 
-    def __init__(self, manifest: Manifest, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, manifest: Manifest, backends: Mapping[str, Backend], log: Log) -> None:
+        self._log = log
         self._router = Router((route.path, route) for route in manifest.routes)
         self._backends = backends
         in_order = sorted(manifest.functions, key=lambda function: function.runtime != "nodejs")
         self._default = backends[in_order[0].name] if in_order else None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request (ASGI 3, http only)."""
+        """Serve one request (ASGI 3, http only); the log gets one line for it."""
+        started = time.perf_counter()
+        status = "no answer"
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, noted)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            # without the query, which may hold what belongs in no log
+            path = scope["raw_path"].decode("ascii", "backslashreplace")
+            self._log(f"{scope['method']} {path} {status} {milliseconds:.0f} ms")
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         raw_path = _ABSOLUTE_FORM.sub(b"", scope["raw_path"], count=1) or b"/"
         match = self._match(raw_path)
         arrival = Arrival(

@@ -79,7 +79,7 @@ def serve(
         manifest = manifests.read(out)
         warn_of_missing_secrets(manifest, local, log)
         makers = backends(manifest, out, local, overlay, temporary, log)
-        return asyncio.run(_serve(manifest, makers, listener, ready))
+        return asyncio.run(_serve(manifest, makers, listener, log, ready))
     finally:
         lambda_image.remove(temporary)
 
@@ -95,6 +95,7 @@ async def _serve(
     manifest: Manifest,
     makers: Mapping[str, Callable[[], Backend]],
     listener: socket.socket,
+    log: Log,
     ready: Callable[[str], None],
 ) -> signal.Signals:
     loop = asyncio.get_running_loop()
@@ -108,7 +109,7 @@ async def _serve(
         for backend in running.values():
             backend.start()
 
-    server = Server(Door(manifest, running), listening)
+    server = Server(Door(manifest, running, log), listening)
     serving = asyncio.create_task(server.serve([listener]))
     signalled = asyncio.create_task(received.get())
     try:

@@ -10,14 +10,14 @@ from packager.archive import Entry
 from packager.errors import ProjectError
 from packager.functions import Function, functions
 from packager.lock import lock
-from packager.model import App, LambdaSettings, Middleware, Project, Route, Settings
+from packager.model import App, LambdaSettings, Project, Route, Settings
 from packager.site import Site, without_wheel
 from runtimes import table
 
 if TYPE_CHECKING:
     from conftest import Wheelhouse
 
-    from infra.manifest import Runtime
+    from infra.manifest import Middleware, Runtime
 
 NODEJS = resolve.lambda_platform(LambdaSettings())
 EDGE = resolve.edge_platform()

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.manifest import Runtime
+from infra.manifest import Middleware, Runtime
 from packager.functions import functions
-from packager.model import App, LambdaSettings, Middleware, Project, Route, Settings
+from packager.model import App, LambdaSettings, Project, Route, Settings
 
 
 def app(root: Path, routes: dict[str, Runtime], scopes: tuple[str, ...] = (), source: str = "") -> App:

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.manifest import Middleware
 from packager.guards import can_meet, guards
-from packager.model import App, EdgeSettings, Middleware, Project, Route, Settings
+from packager.model import App, EdgeSettings, Project, Route, Settings
 from runtimes.patterns import compile_path
 
 

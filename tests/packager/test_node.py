@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,19 @@ def test_without_a_network_the_reason_is_one_line(tmp_path: Path, monkeypatch: p
     assert "npm config list" in caught.value.hint
     assert caught.value.exit_status == 3
     assert not (tmp_path / "target").exists()
+
+
+def test_cdk_runs_on_the_node_that_pip_installed(tmp_path: Path) -> None:
+    code = (
+        "import aws_cdk as cdk; app = cdk.App(); "
+        "cdk.CfnOutput(cdk.Stack(app, 'Probe'), 'Name', value='x'); app.synth()"
+    )
+    environment = {
+        "JSII_NODE": str(node.node()),
+        "PATH": "",
+        "HOME": str(tmp_path),
+        "CDK_OUTDIR": str(tmp_path / "assembly"),
+        "CDK_VALIDATION": "false",
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+    assert (tmp_path / "assembly" / "Probe.template.json").is_file()

@@ -274,7 +274,7 @@ async def _exercise(out: Path, use: Exercise, overlay: Sequence[Path], temporary
     backends = {name: make() for name, make in makers.items()}
     listener = run.listen(0)
     listening = asyncio.Event()
-    server = Server(Door(manifest, backends), listening.set)
+    server = Server(Door(manifest, backends, log.append), listening.set)
     port = listener.getsockname()[1]
     serving = asyncio.create_task(server.serve([listener]))
     try:

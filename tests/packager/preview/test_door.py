@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,12 @@ def test_busy_port_is_a_tool_error_with_the_next_step() -> None:
         run.listen(taken.getsockname()[1])
     assert "in use" in caught.value.message
     assert "--port 0" in caught.value.hint
+
+
+def test_every_request_is_one_line_of_the_log(nodejs: Make, built: Built, exercise: Any) -> None:
+    async def use(running: Any) -> None:
+        await running.client.get("/api/echo?token=not%20for%20logs")
+        lines = [line for line in running.log if line.startswith("GET ")]
+        assert [re.sub(r"\d+ ms", "N ms", line) for line in lines] == ["GET /api/echo 200 N ms"]
+
+    exercise(built(nodejs()), use)
