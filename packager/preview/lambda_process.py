@@ -21,6 +21,7 @@ from packager.preview.runtime_api import Invocation, ReportedError, RuntimeApi, 
 _INIT_LIMIT = 10.0
 """Seconds for the start of a function; when they are over Lambda starts again within the invocation's own."""
 _MEMORY_INTERVAL = 0.05
+_TURNS = 3
 
 
 class State(enum.Enum):
@@ -146,6 +147,9 @@ class RuntimeProcess:
             raise RuntimeEndedError
         if self._init_seconds is None:
             self._init_seconds = time.perf_counter() - self._started
+        # What it wrote before it asked is in the pipe, and is read within the next turns of the loop.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         self._close_log()
         self._next = asyncio.get_running_loop().create_future()
         self.state = State.IDLE

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.manifest import Middleware
 from packager import bundle, resolve, targets
 from packager.archive import Entry
 from packager.errors import ProjectError
@@ -17,7 +18,7 @@ from runtimes import table
 if TYPE_CHECKING:
     from conftest import Wheelhouse
 
-    from infra.manifest import Middleware, Runtime
+    from infra.manifest import Runtime
 
 NODEJS = resolve.lambda_platform(LambdaSettings())
 EDGE = resolve.edge_platform()
