@@ -16,7 +16,7 @@ from starlette.responses import Response as StarletteResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from runtimes import chain, cors, handlers, table
-from runtimes.chain import Passage, join_cookies
+from runtimes.chain import Middleware, Passage, join_cookies
 from runtimes.context import AfterCallback, RequestContext, enter
 from runtimes.handlers import METHODS, Handler
 from runtimes.navigation import HTTPError, Redirect
@@ -32,6 +32,7 @@ DEFAULT_MAX_BODY_SIZE = 6 * 2**20
 
 _INTERNAL_HEADERS = (b"x-middleware-", b"x-nextjs-", b"x-packager-")
 _YEAR = 31536000
+_ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 class BodyTooLargeError(Exception):
@@ -67,35 +68,39 @@ class App:
         return match is None or match.value.function == self.function
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
         if scope["type"] != "http":
-            raise RuntimeError(f"{scope['type']} connections are not served")
+            await _lifespan(scope, receive, send)
+            return
         scope = _own_scope(scope)
         context = RequestContext(Request(scope, receive))
         enter(context)
         response = await self._answer(context, scope, receive)
-        await _send(response, scope, receive, send)
+        if context.on_response:
+            response = _finished(response, context)
+        await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
         context.answered = True
-        await _run_after(context.after)
+        if context.after:
+            await _run_after(context.after)
 
     async def _answer(self, context: RequestContext, scope: Scope, receive: Receive) -> StarletteResponse:
         """The response to a request; every fault has become one."""
         if scope["method"] not in METHODS:
             return Response(None, 400)
-        path = resolve_dots(scope["raw_path"])
-        if (target := canonical(path)) != path:
-            query = scope["query_string"]
-            location = (target + (b"?" + query if query else b"")).decode("latin-1")
-            return Response(location, 308, {"location": location})
-        scope["raw_path"] = path
+        match = self.router.exact(scope["raw_path"])
         try:
-            match = self.router.match(path)
+            if match is None:
+                path = scope["raw_path"] = resolve_dots(scope["raw_path"])
+                if (target := canonical(path)) != path:
+                    return _moved(target, scope["query_string"])
+                match = self.router.match(path)
             limit = match.value.max_body_size if match else DEFAULT_MAX_BODY_SIZE
             context.request._body = await _read_body(scope, receive, limit)
-            if match and match.value.cors and cors.is_preflight(scope["method"], context.request.headers):
-                return cors.preflight(match.value.cors, context.request.headers, self._methods(match.value))
+            if match:
+                context.route = match.value.path
+                if match.value.cors and cors.is_preflight(scope["method"], context.request.headers):
+                    return cors.preflight(
+                        match.value.cors, context.request.headers, self._methods(match.value)
+                    )
             passage = Passage(context.request)
             response, match = await self._pass(passage, context, match)
         except BadPathError:
@@ -112,14 +117,18 @@ class App:
     ) -> tuple[StarletteResponse, Match[RouteEntry] | None]:
         """Through the middleware to the handler; also the route found, which a rewrite may change."""
         waiting = list(self.middleware)
-        while item := next((item for item in waiting if chain.applies(item, passage.request, match)), None):
+        while waiting and (item := _first_of(waiting, passage.request, match)):
             waiting.remove(item)
             before = passage.request
-            failed = await _guarded(chain.step(item, passage, context), item.target.place, context)
-            if answer := failed or passage.answer:
-                return _checked(answer, item.target.place), match
+            try:
+                await chain.step(item, passage, context)
+            except BaseException as raised:  # noqa: BLE001 - what is no answer is raised again
+                return _response_to(raised, item.target.place, context), match
+            if passage.answer:
+                return _checked(passage.answer, item.target.place), match
             if passage.request.scope["raw_path"] != before.scope["raw_path"]:
                 match = self.router.match(resolve_dots(passage.request.scope["raw_path"]))
+                context.route = match.value.path if match else None
                 if match and len(passage.request._body) > match.value.max_body_size:
                     raise BodyTooLargeError
         if match is None:
@@ -136,22 +145,22 @@ class App:
             )
             return _error(500, "Internal Server Error")
         available = self.handlers[entry.file]
-        target = available.get(request.method) or (available.get("GET") if request.method == "HEAD" else None)
+        method = request.scope["method"]
+        target = available.get(method) or (available.get("GET") if method == "HEAD" else None)
         if target is None:
-            status = 204 if request.method == "OPTIONS" else 405
+            status = 204 if method == "OPTIONS" else 405
             return Response(None, status, {"allow": ", ".join(self._methods(entry))})
         request.scope["path_params"] = match.params
-        outcome: list[StarletteResponse] = []
-
-        async def run() -> None:
+        try:
             result = await handlers.call(target, request, match.params)
             response = handlers.to_response(result, target.place)
             if context.store:
                 join_cookies(response, context.store.changed)
-            outcome.append(response)
-
-        response = await _guarded(run(), target.place, context) or _checked(outcome[0], target.place)
-        _revalidate(response, entry, request.method)
+        except BaseException as raised:  # noqa: BLE001 - what is no answer is raised again
+            response = _response_to(raised, target.place, context)
+        response = _checked(response, target.place)
+        if entry.revalidate is not None:
+            _revalidate(response, entry.revalidate, method)
         return response
 
     def _methods(self, entry: RouteEntry) -> list[str]:
@@ -170,32 +179,29 @@ def load(root: Path) -> App:
 
 
 def _own_scope(scope: Scope) -> Scope:
-    """A scope of our own: internal headers stripped, and the ASGI version that streams without a task group."""
-    headers = [row for row in scope["headers"] if not row[0].startswith(_INTERNAL_HEADERS)]
+    """A scope of our own, with the ASGI version that streams without a task group.
+
+    Internal headers are stripped; repeated ones are one, joined with a comma, cookies with a semicolon.
+    """
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in headers:
+            headers[name] += (b"; " if name == b"cookie" else b", ") + value
+        elif name[:2] != b"x-" or not name.startswith(_INTERNAL_HEADERS):
+            headers[name] = value
     return {
         **scope,
-        "headers": _merged(headers),
+        "headers": list(headers.items()),
         "raw_path": scope.get("raw_path") or scope["path"].encode(),
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": _ASGI,
         "state": dict(scope.get("state") or {}),
     }
 
 
-def _merged(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Repeated headers as one, joined with a comma, cookies with a semicolon."""
-    merged: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in merged:
-            merged[name] += (b"; " if name == b"cookie" else b", ") + value
-        else:
-            merged[name] = value
-    return list(merged.items())
-
-
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if declared.isdigit() and int(declared) > limit:
-        raise BodyTooLargeError
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise BodyTooLargeError
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -211,30 +217,38 @@ async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return b"".join(chunks)
 
 
-async def _guarded(work: Any, place: str, context: RequestContext) -> StarletteResponse | None:
-    """Await user code; None if it went well, else the response for what it raised."""
-    try:
-        await work
-    except Redirect as raised:
+def _moved(target: bytes, query: bytes) -> Response:
+    location = (target + (b"?" + query if query else b"")).decode("latin-1")
+    return Response(location, 308, {"location": location})
+
+
+def _first_of(
+    waiting: list[Middleware], request: Request, match: Match[RouteEntry] | None
+) -> Middleware | None:
+    for item in waiting:
+        if chain.applies(item, request, match):
+            return item
+    return None
+
+
+def _response_to(raised: BaseException, place: str, context: RequestContext) -> StarletteResponse:
+    """The answer to what user code raised; what is none, such as a cancellation, is raised again."""
+    if isinstance(raised, Redirect):
         response = Response(None, raised.status, {"location": raised.url})
         if context.store:
             join_cookies(response, context.store.changed)
-        return _checked(response, place)
-    except HTTPError as raised:
+        return response
+    if isinstance(raised, HTTPError):
         return Response(None, raised.status)
-    except HTTPException as raised:
+    if isinstance(raised, HTTPException):
         return _error(raised.status_code, raised.detail, raised.headers)
-    except BadJSONError as raised:
+    if isinstance(raised, BadJSONError):
         return _error(400, f"Invalid JSON: {raised.msg} at line {raised.lineno} column {raised.colno}")
-    except Exception:
-        logger.exception(
-            "%s failed: %s %s",
-            place,
-            context.request.method,
-            context.request.scope["raw_path"].decode("latin-1"),
-        )
-        return _error(500, "Internal Server Error")
-    return None
+    if not isinstance(raised, Exception):
+        raise raised
+    method, path = context.request.method, context.request.scope["raw_path"].decode("latin-1")
+    logger.error("%s failed: %s %s", place, method, path, exc_info=raised)
+    return _error(500, "Internal Server Error")
 
 
 def _checked(response: StarletteResponse, place: str) -> StarletteResponse:
@@ -246,30 +260,32 @@ def _checked(response: StarletteResponse, place: str) -> StarletteResponse:
     return response
 
 
+def _finished(response: StarletteResponse, context: RequestContext) -> StarletteResponse:
+    """The response after all that `on_response()` collected."""
+    for callback in reversed(context.on_response):
+        try:
+            callback(response)
+        except Exception:
+            logger.exception("a function passed to on_response() failed")
+            response = _error(500, "Internal Server Error")
+    return response
+
+
 def _error(status: int, text: str, headers: Any = None) -> Response:
     return Response.json({"error": text}, status, headers)
 
 
-def _revalidate(response: StarletteResponse, entry: RouteEntry, method: str) -> None:
+def _revalidate(response: StarletteResponse, seconds: int, method: str) -> None:
     """The cache headers of `revalidate`, as Next sends them, on a GET whose handler set none."""
-    if entry.revalidate is None or method not in ("GET", "HEAD") or response.status_code != 200:
+    if method not in ("GET", "HEAD") or response.status_code != 200 or "cache-control" in response.headers:
         return
-    if "cache-control" in response.headers:
-        return
-    if entry.revalidate == 0 and entry.revalidate is not False:
-        value = "private, no-cache, no-store, max-age=0, must-revalidate"
-    elif entry.revalidate is False:
+    if seconds is False:
         value = f"s-maxage={_YEAR}"
+    elif seconds == 0:
+        value = "private, no-cache, no-store, max-age=0, must-revalidate"
     else:
-        value = f"s-maxage={entry.revalidate}, stale-while-revalidate={max(_YEAR - entry.revalidate, 0)}"
+        value = f"s-maxage={seconds}, stale-while-revalidate={max(_YEAR - seconds, 0)}"
     response.headers["cache-control"] = value
-
-
-async def _send(response: StarletteResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["method"] == "HEAD":
-        await response(scope, receive, _without_body(send))
-    else:
-        await response(scope, receive, send)
 
 
 def _without_body(send: Send) -> Send:
@@ -293,7 +309,9 @@ async def _run_after(callbacks: list[AfterCallback]) -> None:
             logger.exception("a function passed to after() failed")
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "lifespan":
+        raise RuntimeError(f"{scope['type']} connections are not served")
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -8,20 +8,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 
 from runtimes.cookie import CookieStore
 from runtimes.requests import Request
 
 type AfterCallback = Callable[[], Awaitable[object] | object]
+type ResponseCallback = Callable[[Response], None]
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """The state of one request. `answered` is True once its response is on the way."""
+    """The state of one request.
+
+    `answered` is True once its response is on the way; `route` is the path of the route that answers, None
+    as long as none is found.
+    """
 
     request: Request
     answered: bool = False
+    route: str | None = None
     after: list[AfterCallback] = field(default_factory=list)
+    on_response: list[ResponseCallback] = field(default_factory=list)
     store: CookieStore | None = None
 
 
@@ -62,3 +70,16 @@ def after(callback: AfterCallback) -> None:
     if not callable(callback):
         raise TypeError("after() needs a function")
     _context("after").after.append(callback)
+
+
+def on_response(callback: ResponseCallback) -> None:
+    """Call a function with the final response right before it is sent, whoever made it; the last one given goes first.
+
+    It may read and change status and headers (`raw_headers`). For middleware: handlers return their response.
+    """
+    _context("on_response").on_response.append(callback)
+
+
+def route() -> str | None:
+    """The path of the route that answers, such as `/api/users/[id]`; None if there is none, or not yet."""
+    return _context("route").route

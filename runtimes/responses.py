@@ -14,9 +14,13 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 BODILESS_STATUSES = frozenset({204, 205, 304})
 
 
+# made once: `json.dumps` with any option makes an encoder at each call
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def to_json(data: Any) -> bytes:
     """Compact UTF-8 JSON. Raises `TypeError` or `ValueError` for what JSON has no form for."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _encode(data).encode()
 
 
 class Response(StarletteResponse):

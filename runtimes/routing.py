@@ -33,7 +33,7 @@ class Segment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Match[T]:
     """The value of the route and the decoded parameters: `str`, or `list[str]` of a catch-all."""
 
@@ -75,8 +75,14 @@ class Router[T]:
 
     def __init__(self, paths: Iterable[tuple[str, T]]) -> None:
         self._root: _Node[T] = _Node()
+        self._static: dict[bytes, T] = {}
         for path, value in paths:
             self._add(path, value)
+
+    def exact(self, raw_path: bytes) -> Match[T] | None:
+        """The route without parameters whose path this is, byte for byte; it goes before every other."""
+        value = self._static.get(raw_path)
+        return None if value is None else Match(value, {})
 
     def _add(self, path: str, value: T) -> None:
         parts = segments(path)
@@ -95,6 +101,8 @@ class Router[T]:
                 node.optional = (dynamic, value)
                 return
         node.route = (dynamic, value)
+        if not dynamic:
+            self._static[path.encode()] = value
 
     def match(self, raw_path: bytes) -> Match[T] | None:
         """The route of a path, escapes as sent, without query; None if no route has it.
