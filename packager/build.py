@@ -123,6 +123,9 @@ def _build(
             keys={part.contents.name: part.key for part in parts},
         )
     fingerprint.write(record, out)
+    if out == root / OUTPUT:
+        # in somebody's repository, like the caches of other tools: never committed by accident
+        (out / ".gitignore").write_text("*\n", encoding="utf-8")
     return BuildResult(built, out, changed=True, diagnostics=found)
 
 

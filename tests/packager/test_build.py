@@ -229,7 +229,7 @@ def test_functions_that_are_gone_leave_nothing(folder: Folder) -> None:
     folder.build()
     (folder.root / "app/api/b/route.py").unlink()
     folder.build()
-    assert set(folder.state()) == {"manifest.json", "functions/api.zip"}
+    assert set(folder.state()) == {".gitignore", "manifest.json", "functions/api.zip"}
 
 
 def test_errors_stop_the_build_before_anything_is_written(folder: Folder) -> None:
