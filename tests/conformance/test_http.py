@@ -1,15 +1,17 @@
-"""The HTTP cases of the conformance suite, asked of built artifacts behind `packager preview`.
+"""The HTTP cases of the conformance suite, asked of the application itself and of built artifacts behind `preview`.
 
-Each app runs as it is (nodejs: Lambda processes) and as a copy whose routes all run on edge (Pyodide).
+Each app runs from its source in one process, as it is (nodejs: Lambda processes) and as a copy whose routes all
+run on edge (Pyodide).
 """
 
 import importlib.util
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
-from serving import serving
+from serving import serving, started
 
 SUITE = Path(__file__).parents[2].parent / "shared" / "conformance"
 if not SUITE.exists():
@@ -33,6 +35,14 @@ runner = _runner()
 def differences(server, app):
     cases = json.loads((SUITE / "cases" / f"{app}.json").read_text())
     return {case["name"]: found for case in cases if (found := runner.run_case(server.url, case))}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_application_answers_as_the_suite_says(app, tmp_path):
+    project = shutil.copytree(SUITE / "apps" / app, tmp_path / app)
+    script = Path(__file__).with_name("in_process.py")
+    with started([sys.executable, str(script), str(project)]) as server:
+        assert differences(server, app) == {}
 
 
 @pytest.mark.parametrize("app", APPS)

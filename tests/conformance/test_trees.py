@@ -7,25 +7,14 @@ from packager.examine import examine
 from packager.grouping import rows
 
 TREES = Path(__file__).parents[3] / "shared" / "conformance" / "trees.json"
-NOT_OFFERED = {
-    "dynamic-code",
-    "filesystem-access",
-    "import-time-entropy",
-    "native-extension",
-    "no-wasm-wheel",
-}
 
 if not TREES.is_file():
     pytest.skip("the conformance suite is not beside the repository", allow_module_level=True)
 
 
-def offered(tree):
-    return not NOT_OFFERED.intersection(rule["rule"] for rule in tree["expect"].get("rules", ()))
-
-
 @pytest.mark.parametrize(
     "tree",
-    [pytest.param(tree, id=tree["name"]) for tree in json.loads(TREES.read_text()) if offered(tree)],
+    [pytest.param(tree, id=tree["name"]) for tree in json.loads(TREES.read_text())],
 )
 def test_tree(tree, write):
     root = write({"pyproject.toml": '[project]\nname = "tree"\nversion = "0"\n', **tree["files"]})

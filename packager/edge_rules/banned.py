@@ -1,21 +1,20 @@
-"""What code may not do on edge. A rule is one function from a reach to diagnostics, listed in `RULES`."""
+"""`banned-import`: modules, and parts of modules, that edge has not or must not have."""
 
 import ast
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from packager.branches import EDGE, walk
 from packager.diagnostics import Diagnostic
+from packager.edge_rules.names import meaning, names_of
 from packager.imports import Import, Reach
 from packager.model import Project
 from packager.sources import Source, column, read
 
-type Rule = Callable[[Project, Reach], Iterator[Diagnostic]]
-
-_DATA = Path(__file__).parent / "data" / "edge_modules.toml"
+_DATA = Path(__file__).parents[1] / "data" / "edge_modules.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,6 @@ class Ban:
     reason: str
     instead: str = "To use it"
     absent: bool = False
-
-
-def findings(project: Project, found: Reach) -> tuple[Diagnostic, ...]:
-    """All that keeps the code that was reached from running on edge."""
-    return tuple(item for rule in RULES for item in rule(project, found))
 
 
 def ban_of(name: str) -> tuple[str, Ban] | None:
@@ -67,9 +61,6 @@ def banned_attributes(project: Project, found: Reach) -> Iterator[Diagnostic]:
                     message = f"{name} does not work on edge: {ban.reason}"
                     place = (file, node.lineno, column(source, node))
                     yield Diagnostic("banned-import", *place, message, _hint(ban), chain=found.chains[file])
-
-
-RULES: tuple[Rule, ...] = (banned_imports, banned_attributes)
 
 
 def _at(item: Import, message: str, ban: Ban) -> Diagnostic:
@@ -110,36 +101,7 @@ def _has_banned_attributes(module: str) -> bool:
 
 def _attributes(source: Source) -> Iterator[tuple[ast.expr, str]]:
     """The uses `module.attribute` in a source, spelled out; `getattr(module, "attribute")` is one too."""
-    visits = [node for node, _, _ in walk(source.tree, EDGE)]
-    names = dict(row for node in visits for row in _imported(node))
-    for node in visits:
-        match node:
-            case ast.Attribute(value=value, attr=attribute):
-                pass
-            case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(attribute)), *_]):
-                pass
-            case _:
-                continue
-        module = _dotted(value, names)
-        if module:
-            yield node, f"{module}.{attribute}"
-
-
-def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The names that an import binds to modules, with what they stand for."""
-    match node:
-        case ast.Import(names=aliases):
-            for item in aliases:
-                top = item.name.partition(".")[0]
-                yield (item.asname, item.name) if item.asname else (top, top)
-        case ast.ImportFrom(module=str(module), names=aliases, level=0):
-            yield from ((item.asname or item.name, f"{module}.{item.name}") for item in aliases)
-
-
-def _dotted(node: ast.expr, names: Mapping[str, str]) -> str | None:
-    if isinstance(node, ast.Name):
-        return names.get(node.id)
-    if isinstance(node, ast.Attribute):
-        inner = _dotted(node.value, names)
-        return f"{inner}.{node.attr}" if inner else None
-    return None
+    names = names_of(source)
+    for node, _, _ in walk(source.tree, EDGE):
+        if isinstance(node, ast.Attribute | ast.Call) and (used := meaning(names, node)):
+            yield node, used
