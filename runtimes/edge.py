@@ -18,6 +18,7 @@ import anyio.to_thread
 from starlette.types import Message, Scope
 
 from runtimes.app import App, load
+from runtimes.proxy import FETCH, MAX_ANSWER, TIMEOUT, ForwardError, Incoming, Outgoing
 from runtimes.requests import CDN
 
 
@@ -26,11 +27,16 @@ class Host(Protocol):
 
     `start` takes the status and a flat list of header names and values as JSON. `chunk` gives a promise if
     the reader is slower than the app. `done` ends every request; `failed` means that the answer is torn.
+
+    `fetch` sends a request of the app's own and never rejects. `head` is JSON: `method`, `url`, `headers` (flat),
+    `timeout` in milliseconds, `limit` in bytes. The answer is JSON, `status` and `headers` or the `error`, and the
+    body.
     """
 
     def start(self, number: int, head: str, body: Any, more: bool) -> None: ...
     def chunk(self, number: int, body: Any, more: bool) -> Awaitable[None] | None: ...
     def done(self, number: int, failed: bool) -> None: ...
+    def fetch(self, head: str, body: Any) -> "Awaitable[tuple[str, Buffer | None]]": ...
 
 
 class Buffer(Protocol):
@@ -119,6 +125,7 @@ class Bridge:
         self.host_start = host.start
         self.host_chunk = host.chunk
         self.host_done = host.done
+        self.host_fetch = host.fetch
 
     def handle(self, number: int, head: str, body: Buffer | None) -> None:
         """Answer one request through the host's functions, now or later on the loop.
@@ -131,7 +138,9 @@ class Bridge:
         exchange = _Exchange(self, number, request["method"], content)
         loop = asyncio.get_running_loop()
         # An eager task runs at once up to its first real wait: most handlers end here without the loop.
-        task = asyncio.Task(self._answer(exchange, number, scope_of(request)), loop=loop, eager_start=True)
+        scope = scope_of(request)
+        scope[FETCH] = self._fetch
+        task = asyncio.Task(self._answer(exchange, number, scope), loop=loop, eager_start=True)
         if not task.done():
             self._open[number] = exchange, task
 
@@ -143,6 +152,24 @@ class Bridge:
     def owns(self, target: str) -> bool:
         """Whether this artifact answers the request target; see `App.owns`."""
         return self._app.owns(_split(target)[1])
+
+    async def _fetch(self, outgoing: Outgoing) -> Incoming:
+        """`proxy.Fetch` by the host. Raises `ForwardError` with what the host says went wrong."""
+        head = {
+            "method": outgoing.method,
+            "url": outgoing.to.origin + outgoing.to.target,
+            "headers": [text.decode("latin-1") for pair in outgoing.headers for text in pair],
+            "timeout": TIMEOUT * 1000,
+            "limit": MAX_ANSWER,
+        }
+        content = self.to_buffer(outgoing.body) if outgoing.body else None
+        text, body = await self.host_fetch(json.dumps(head), content)
+        answer = json.loads(text)
+        if "error" in answer:
+            raise ForwardError(answer["error"])
+        flat = iter(answer["headers"])
+        headers = [(name.encode("latin-1"), next(flat).encode("latin-1")) for name in flat]
+        return Incoming(answer["status"], headers, b"" if body is None else body.to_bytes())
 
     async def _answer(self, exchange: _Exchange, number: int, scope: Scope) -> None:
         try:

@@ -1,7 +1,8 @@
 // CloudFront's origin-request event to the worker and back, as Lambda@Edge documents both.
 import { STATUS_CODES } from "node:http";
 
-import { Fatal, collect, refusal } from "./worker.mjs";
+import { collect } from "./body.mjs";
+import { Fatal, refusal } from "./worker.mjs";
 
 /** @import { Exchange, Reply, Worker } from "./worker.mjs" */
 

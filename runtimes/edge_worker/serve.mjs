@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 
-import { Fatal, boot, collect, refusal } from "./worker.mjs";
+import { collect } from "./body.mjs";
+import { Fatal, boot, refusal } from "./worker.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
 /** @import { Exchange, Reply, Worker } from "./worker.mjs" */

@@ -4,6 +4,8 @@
 // that speak Web Request and Response use the default export, a thin face of the same.
 import { readFile } from "node:fs/promises";
 
+import { collect } from "./body.mjs";
+import { send } from "./fetch.mjs";
 import { entries } from "./zip.mjs";
 
 /**
@@ -138,29 +140,6 @@ export default {
 };
 
 /**
- * All bytes of a body, or undefined if there are more than `limit`.
- * @param {AsyncIterable<Uint8Array>} chunks
- * @param {number} limit
- * @returns {Promise<Uint8Array | undefined>}
- */
-export async function collect(chunks, limit) {
-  const parts = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    size += chunk.byteLength;
-    if (size > limit) return undefined;
-    parts.push(chunk);
-  }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
-}
-
-/**
  * A JSON error that the app has no part in.
  * @param {number} status
  * @param {string} error
@@ -211,6 +190,7 @@ function host(open) {
       open.delete(number);
       pending?.end(failed);
     },
+    fetch: send,
   };
 }
 

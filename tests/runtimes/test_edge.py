@@ -7,6 +7,15 @@ from typing import Any
 import pytest
 
 from runtimes.edge import Bridge, scope_of
+from runtimes.proxy import forward
+from runtimes.requests import Request
+
+
+class Content(bytes):
+    """A buffer as the host gives it."""
+
+    def to_bytes(self) -> bytes:
+        return bytes(self)
 
 
 class Recorder:
@@ -24,6 +33,13 @@ class Recorder:
 
     def done(self, number: int, failed: bool) -> None:
         self.calls.append(("done", failed))
+
+    async def fetch(self, head: str, body: bytes | None) -> tuple[str, Any]:
+        """Answer as the request's path says: `/error`, or what was asked."""
+        asked = json.loads(head)
+        if asked["url"].endswith("/error"):
+            return json.dumps({"error": "ECONNREFUSED"}), None
+        return json.dumps({"status": 201, "headers": ["x-asked", asked["method"]]}), Content(body or b"")
 
 
 def request(**changed: Any) -> dict[str, Any]:
@@ -97,3 +113,30 @@ def test_an_error_after_the_response_does_not_change_it(capsys: pytest.CaptureFi
 
     assert answers(app) == [("start", 204, [], None, False), ("done", False)]
     assert "too-late" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers", "body"),
+    [
+        ("/other", 201, ["content-length", "4", "x-asked", "PUT"], b"body"),
+        (
+            "/error",
+            502,
+            ["content-length", "23", "content-type", "application/json"],
+            b'{"error":"Bad Gateway"}',
+        ),
+    ],
+)
+def test_a_request_is_forwarded_by_the_host(path: str, status: int, headers: list[str], body: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        response = await forward(Request(scope, receive), "http://site.example" + path, [])
+        await response(scope, receive, send)
+
+    recorder = Recorder()
+
+    async def run() -> None:
+        bridge = Bridge(app, recorder, bytes)
+        bridge.handle(1, json.dumps(request(method="PUT")), Content(b"body"))
+
+    asyncio.run(run())
+    assert recorder.calls == [("start", status, headers, body, False), ("done", False)]
