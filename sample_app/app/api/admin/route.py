@@ -1,4 +1,4 @@
-"""Guarded by `middleware.py`, which hands on who is logged in."""
+"""Guarded by `app/api/middleware.py`, which hands on who is logged in."""
 
 from runtimes import Request
 
