@@ -118,6 +118,22 @@ class AppInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """What holds for the whole site. `Route.path` is spelled without `base_path`, which may be empty.
+
+    The rules are JSON objects with the fields of `runtimes.site_rules`, in order of execution.
+    """
+
+    base_path: str = ""
+    trailing_slash: bool = False
+    headers: tuple[dict[str, Any], ...] = ()
+    redirects: tuple[dict[str, Any], ...] = ()
+    before_files: tuple[dict[str, Any], ...] = ()
+    after_files: tuple[dict[str, Any], ...] = ()
+    fallback: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that later stages may know of a build."""
 
@@ -126,6 +142,7 @@ class Manifest:
     middleware: tuple[Middleware, ...]
     functions: tuple[Function, ...]
     environment: Environment
+    site: Site = field(default_factory=Site)
     version: int = VERSION
 
 
@@ -154,6 +171,7 @@ def from_json(text: str) -> Manifest:
             middleware=tuple(_middleware(row) for row in document["middleware"]),
             functions=tuple(_function(row) for row in document["functions"]),
             environment=_environment(document["environment"]),
+            site=_site(document.get("site", {})),
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ManifestError(f"not a manifest of version {VERSION}: {error!r}") from error
@@ -185,6 +203,12 @@ def _middleware(row: dict[str, Any]) -> Middleware:
 def _function(row: dict[str, Any]) -> Function:
     return _build(
         Function, row, distributions=tuple(_build(Distribution, item) for item in row["distributions"])
+    )
+
+
+def _site(row: dict[str, Any]) -> Site:
+    return _build(
+        Site, {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     )
 
 

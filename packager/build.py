@@ -5,6 +5,7 @@ and the output folder is replaced as a whole at the end. This module imports no 
 nothing to do needs; the stages are imported where they run.
 """
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -113,6 +114,7 @@ def _build(
             middleware=app.middleware,
             functions=rows,
             environment=examination.environment,
+            site=_site(app),
         )
         (fresh / manifest.FILE_NAME).write_text(manifest.to_json(built), encoding="utf-8")
         record = fingerprint.take(
@@ -127,6 +129,13 @@ def _build(
         # in somebody's repository, like the caches of other tools: never committed by accident
         (out / ".gitignore").write_text("*\n", encoding="utf-8")
     return BuildResult(built, out, changed=True, diagnostics=found)
+
+
+def _site(app: "App") -> manifest.Site:
+    rules = app.project.settings.site
+    if rules is None:
+        return manifest.Site()
+    return manifest.Site(**dataclasses.asdict(rules))
 
 
 def _places(folder: Path, out: Path | None) -> tuple[Path, Path]:

@@ -16,9 +16,10 @@ from packager.include import included
 from packager.lock import declared
 from packager.model import App, Distribution, Project
 from packager.site import Site, kept
-from runtimes import table
+from runtimes import middleware, table
 
 if TYPE_CHECKING:
+    from packager.imports import Import
     from packager.targets import Target
 
 
@@ -51,12 +52,15 @@ def part(app: App, function: Function, names: Mapping[str, str], site: Site, tar
 
     Raises `ProjectError` if two sources claim one path of the artifact, or an `include` pattern is wrong.
     """
-    distributions = kept(site, function.reach.imports, target.DISTRIBUTIONS, declared(app.project))
+    imports = function.reach.imports
+    distributions = kept(
+        site, imports, target.DISTRIBUTIONS, declared(app.project), ours=_ready_made(imports)
+    )
     files = (*function.reach.files, *included(app.project.root, app.project.settings.include))
     ours = [
         *(("the project", entry) for entry in _project_entries(app.project, files)),
         *(("packager's runtime", entry) for entry in _runtime_entries(target.OMITTED)),
-        ("packager's runtime", Entry(table.PATH, table.to_json(_table(app, function, names)).encode())),
+        ("packager's runtime", Entry(table.PATH, table.to_json(route_table(app, function, names)).encode())),
     ]
     theirs = [
         (f"{row.wheel.name} {row.wheel.version}", entry)
@@ -81,7 +85,21 @@ def runtimes_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _table(app: App, function: Function, names: Mapping[str, str]) -> table.Table:
+def _ready_made(imports: Iterable["Import"]) -> tuple[Path, ...]:
+    """The files of `runtimes.middleware` that the imports name; what they need the project declares."""
+    package = middleware.__name__
+    found: set[str] = set()
+    for item in imports:
+        if item.module in middleware.HOMES.values():
+            found.add(item.module)
+        elif item.module == package or (item.module == "runtimes" and "middleware" in item.names):
+            named = set(item.names).intersection(middleware.HOMES)
+            found.update(middleware.HOMES[name] for name in named or middleware.HOMES)
+    return tuple(runtimes_folder().parent / f"{name.replace('.', '/')}.py" for name in sorted(found))
+
+
+def route_table(app: App, function: Function, names: Mapping[str, str]) -> table.Table:
+    """What `function` knows of the app's routes; `names` maps a route's path to its function."""
     return table.Table(
         function=function.name,
         routes=tuple(
@@ -100,6 +118,7 @@ def _table(app: App, function: Function, names: Mapping[str, str]) -> table.Tabl
         ),
         import_root=app.project.import_root,
         public_url=app.project.settings.public_url,
+        site=app.project.settings.site,
     )
 
 

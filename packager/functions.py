@@ -26,7 +26,8 @@ def functions(app: App, names: Mapping[str, str]) -> tuple[Function, ...]:
     """The functions of an app, sorted by name; `names` maps a route's path to the name of its function.
 
     URLs without a route go to the first nodejs function, or the first edge one if there is none, as `$default`
-    of the HTTP API does; so that one has all middleware.
+    of the HTTP API does; so that one has all middleware. With rewrites each function answers URLs that are not
+    its routes', and middleware meets a request under the URL it came with: then every function has all.
     """
     rows: dict[str, list[Route]] = defaultdict(list)
     for route in app.routes:
@@ -36,7 +37,11 @@ def functions(app: App, names: Mapping[str, str]) -> tuple[Function, ...]:
     runtimes = {name: {route.runtime for route in routes} for name, routes in rows.items()}
     assert all(len(found) == 1 for found in runtimes.values()), "a function has routes of two runtimes"
     default = min(rows, key=lambda name: ("nodejs" not in runtimes[name], name), default=None)
-    return tuple(_function(app, name, rows[name], unmatched=name == default) for name in sorted(rows))
+    site = app.project.settings.site
+    rewritten = site is not None and bool(site.before_files or site.after_files or site.fallback)
+    return tuple(
+        _function(app, name, rows[name], unmatched=rewritten or name == default) for name in sorted(rows)
+    )
 
 
 def _function(app: App, name: str, routes: list[Route], *, unmatched: bool) -> Function:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from infra.manifest import DeclaredRuntime, Middleware, Param, Runtime
+from runtimes.site_rules import Site
 from runtimes.table import Cors
 
 type Architecture = Literal["arm64", "x86_64"]
@@ -31,10 +32,14 @@ class EdgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`[tool.packager]`. `include` are globs, relative to the project, of data files for every artifact."""
+    """`[tool.packager]`. `include` are globs, relative to the project, of data files for every artifact.
+
+    `site` is None without base path, trailing slashes, headers, redirects and rewrites.
+    """
 
     include: tuple[str, ...] = ()
     public_url: str | None = None
+    site: Site | None = None
     nodejs: LambdaSettings = field(default_factory=LambdaSettings)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     variables: dict[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, get_args
 
 from packager.errors import ProjectError, UsageError
 from packager.model import Architecture, EdgeSettings, LambdaSettings, Project, Settings
+from runtimes.site_rules import Site
 
 PYPROJECT = "pyproject.toml"
 PYTHONS = ("3.12", "3.13", "3.14")
@@ -18,8 +19,9 @@ _TREES = (("app", ""), ("src/app", "src"))
 _SECRET_STORES = ("ssm:", "secretsmanager:")
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+/?")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+_SITE_KEYS = ("base_path", "trailing_slash", "headers", "redirects", "rewrites")
 _KEYS: Mapping[str, tuple[str, ...]] = {
-    "tool.packager": ("include", "public_url", "lambda", "edge", "environment"),
+    "tool.packager": ("include", "public_url", "lambda", "edge", "environment", *_SITE_KEYS),
     "tool.packager.lambda": ("python", "architecture"),
     "tool.packager.edge": ("target",),
     "tool.packager.environment": ("variables", "secrets"),
@@ -174,6 +176,7 @@ def _settings(document: _Document) -> Settings:
     return Settings(
         include=document.texts(name, table, "include"),
         public_url=public_url.rstrip("/") if public_url else None,
+        site=_site(document, table),
         nodejs=_lambda(document),
         edge=EdgeSettings(
             **_given(target=document.text(f"{name}.edge", document.table(f"{name}.edge"), "target"))
@@ -181,6 +184,14 @@ def _settings(document: _Document) -> Settings:
         variables=document.mapping(f"{name}.environment", environment, "variables"),
         secrets=_secrets(document, environment),
     )
+
+
+def _site(document: _Document, table: dict[str, Any]) -> Site | None:
+    if not any(key in table for key in _SITE_KEYS):
+        return None
+    from packager import site_config  # noqa: PLC0415 - only a project with such rules needs to compile them
+
+    return site_config.read(table, document.text_lines)
 
 
 def _lambda(document: _Document) -> LambdaSettings:

@@ -10,7 +10,7 @@ from infra.manifest import DeclaredRuntime, Runtime
 from packager.diagnostics import Diagnostic
 from packager.literals import LiteralError, constants, evaluate
 from packager.sources import Node, Source, column
-from runtimes.table import Cors
+from runtimes.table import ORIGIN_RULE, Cors, is_origin
 
 RULE = "invalid-config"
 EDGE_MAX_DURATION = 30
@@ -20,7 +20,6 @@ HTTP_API_MAX_DURATION = 30
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?(b|kb|mb|gb)", re.IGNORECASE | re.ASCII)
-_ORIGIN = re.compile(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@,]+")
 _CORS_KEYS = ("origins", "methods", "headers", "credentials", "max_age")
 
 
@@ -155,8 +154,8 @@ def _cors(value: object) -> Cors:
         raise _ValueError(f"{unknown[0]!r} is not one of its keys: {', '.join(_CORS_KEYS)}.")
     lists = {key: _texts(key, value[key]) for key in ("origins", "methods", "headers") if key in value}
     for origin in lists["origins"]:
-        if not _ORIGIN.fullmatch(origin):
-            raise _ValueError(f'{origin!r} is not an origin: scheme and host without a path, or "*".')
+        if not is_origin(origin):
+            raise _ValueError(f"{origin!r} is not an origin: {ORIGIN_RULE}")
     credentials = _isolate(value.get("credentials", False))
     if credentials and any("*" in items for items in lists.values()):
         raise _ValueError('Browsers refuse "*" with credentials; name every one.')

@@ -1,8 +1,10 @@
 """What site-packages would hold on one platform, and which of it a function needs."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager.diagnostics import Diagnostic
@@ -36,28 +38,34 @@ def provided(site: Site) -> dict[str, str]:
 
 
 def kept(
-    site: Site, imports: Iterable["Import"], needs: Iterable[str], declared: Iterable[str]
+    site: Site,
+    imports: Iterable["Import"],
+    needs: Iterable[str],
+    declared: Iterable[str],
+    ours: Collection[Path] = (),
 ) -> tuple[Distribution, ...]:
     """The distributions that the imports and `needs` reach, with all they require, sorted by name.
 
-    One that the project declares stays as well if the code of one that stays names its module: drivers and
-    plug-ins, such as SQLAlchemy's, are imported by a name that no project module spells out.
+    One that the project declares stays as well if the code of one that stays, or one of the files `ours`, names
+    its module: drivers and plug-ins, such as SQLAlchemy's, are imported by a name that no project module
+    spells out.
     """
     modules = {item.module.partition(".")[0] for item in imports}
     roots = {name for name, row in site.distributions.items() if modules.intersection(row.modules)}
     names = _closure(site, roots.union(needs))
     unreached = {name for name in declared if name in site.distributions} - names
-    while found := {name for name in unreached if _is_named_by(site, name, names)}:
+    while found := {name for name in unreached if _is_named_by(site, name, names, ours)}:
         names |= _closure(site, found)
         unreached -= names
     return tuple(site.distributions[name] for name in sorted(names) if name in site.distributions)
 
 
-def _is_named_by(site: Site, name: str, names: Iterable[str]) -> bool:
+def _is_named_by(site: Site, name: str, names: Iterable[str], ours: Iterable[Path]) -> bool:
     modules = "|".join(map(re.escape, site.distributions[name].modules))
     pattern = re.compile(rf"""\b(?:import|from)\s+(?:{modules})\b|["'](?:{modules})["']""".encode())
     folders = (site.distributions[other].folder for other in names if other in site.distributions)
-    return any(pattern.search(path.read_bytes()) for folder in folders for path in folder.rglob("*.py"))
+    theirs = (path for folder in folders for path in folder.rglob("*.py"))
+    return any(pattern.search(path.read_bytes()) for path in chain(ours, theirs))
 
 
 def without_wheel(site: Site, imports: Iterable["Import"]) -> tuple[Diagnostic, ...]:

@@ -7,6 +7,7 @@ in, the route's handler, and the headers that middleware, `cors` and `revalidate
 import asyncio
 import inspect
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response as StarletteResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from runtimes import chain, cors, handlers, table
-from runtimes.chain import Middleware, Passage, join_cookies
+from runtimes import chain, conditional, cors, handlers, site, table
+from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
 from runtimes.context import AfterCallback, RequestContext, enter
 from runtimes.handlers import METHODS, Handler
+from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
-from runtimes.requests import BadJSONError, Request
+from runtimes.requests import ORIGIN, PUBLIC_URL, BadJSONError, Request
 from runtimes.responses import Response
-from runtimes.routing import BadPathError, Match, Router, canonical, resolve_dots
+from runtimes.routing import BadPathError, Match, resolve_dots
 from runtimes.table import RouteEntry, Table
 
 logger = logging.getLogger("runtimes")
@@ -30,9 +32,11 @@ logger = logging.getLogger("runtimes")
 DEFAULT_MAX_BODY_SIZE = 6 * 2**20
 """Bytes that a request for no route may have; Lambda takes no more."""
 
+ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
+"""The environment variable with the scheme and host of the app where it is emulated."""
+
 _INTERNAL_HEADERS = (b"x-middleware-", b"x-nextjs-", b"x-packager-")
 _YEAR = 31536000
-_ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 class BodyTooLargeError(Exception):
@@ -51,7 +55,14 @@ class App:
 
     def __init__(self, routes: Table, root: Path) -> None:
         self.function = routes.function
-        self.router = Router((entry.path, entry) for entry in routes.routes)
+        self.site = None if routes.site is None else site.compile_site(routes.site)
+        self.public_url = routes.public_url
+        self._of_every_scope = {
+            "root_path": routes.site.base_path if routes.site else "",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            PUBLIC_URL: routes.public_url,
+        }
+        self.locator = Locator(routes.routes, self.site)
         self.middleware = chain.load(root, routes.middleware)
         self.handlers: dict[str, dict[str, Handler]] = {
             entry.file: handlers.handlers_of(handlers.load_module(root, entry.file), entry.file)
@@ -61,17 +72,13 @@ class App:
 
     def owns(self, raw_path: bytes) -> bool:
         """False if another function of the app serves this path."""
-        try:
-            match = self.router.match(canonical(resolve_dots(raw_path)))
-        except BadPathError:
-            return True
-        return match is None or match.value.function == self.function
+        return self.locator.function_of(raw_path) in (None, self.function)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await _lifespan(scope, receive, send)
             return
-        scope = _own_scope(scope)
+        scope = self._own_scope(scope)
         context = RequestContext(Request(scope, receive))
         enter(context)
         response = await self._answer(context, scope, receive)
@@ -82,68 +89,104 @@ class App:
         if context.after:
             await _run_after(context.after)
 
+    def _own_scope(self, scope: Scope) -> Scope:
+        """A scope of our own, with the ASGI version that streams without a task group.
+
+        Internal headers are stripped; repeated ones are one, joined with a comma, cookies with a semicolon.
+        """
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in headers:
+                headers[name] += (b"; " if name == b"cookie" else b", ") + value
+            elif name[:2] != b"x-" or not name.startswith(_INTERNAL_HEADERS):
+                headers[name] = value
+        return {
+            **scope,
+            "headers": list(headers.items()),
+            "raw_path": scope.get("raw_path") or scope["path"].encode(),
+            "state": dict(scope.get("state") or {}),
+            **self._of_every_scope,
+        }
+
     async def _answer(self, context: RequestContext, scope: Scope, receive: Receive) -> StarletteResponse:
         """The response to a request; every fault has become one."""
         if scope["method"] not in METHODS:
             return Response(None, 400)
-        match = self.router.exact(scope["raw_path"])
+        request = context.request
         try:
-            if match is None:
-                path = scope["raw_path"] = resolve_dots(scope["raw_path"])
-                if (target := canonical(path)) != path:
-                    return _moved(target, scope["query_string"])
-                match = self.router.match(path)
-            limit = match.value.max_body_size if match else DEFAULT_MAX_BODY_SIZE
-            context.request._body = await _read_body(scope, receive, limit)
-            if match:
-                context.route = match.value.path
-                if match.value.cors and cors.is_preflight(scope["method"], context.request.headers):
-                    return cors.preflight(
-                        match.value.cors, context.request.headers, self._methods(match.value)
-                    )
-            passage = Passage(context.request)
-            response, match = await self._pass(passage, context, match)
+            if exact := self.locator.exact(scope["raw_path"]):
+                return await self._serve(context, Place(request, exact), receive)
+            path = scope["raw_path"] = resolve_dots(scope["raw_path"])
+            if (target := self.locator.canonical(path)) != path:
+                return _moved(target, scope["query_string"])
+            if self.site is None:
+                return await self._serve(context, self.locator.find(request), receive)
+            asked = (path.decode("latin-1"), scope["query_string"].decode("latin-1"), Subject(request))
+            if moved := site.redirect_for(self.site, *asked):
+                return Response(moved.location, moved.status, {"location": moved.location})
+            configured = site.headers_for(self.site, *asked)
+            return await self._serve(context, self.locator.find(request), receive, configured)
         except BadPathError:
             return _error(400, "Bad Request")
+
+    async def _serve(
+        self, context: RequestContext, place: Place, receive: Receive, configured: Headers | None = None
+    ) -> StarletteResponse:
+        """Body, middleware, handler; then the headers of the site, of middleware and of `cors`."""
+        request, match = context.request, place.match
+        if match:
+            context.route = match.value.path
+            if match.value.cors and cors.is_preflight(request.scope["method"], request.headers):
+                return cors.preflight(match.value.cors, request.headers, self._methods(match.value))
+        limit = match.value.max_body_size if match else DEFAULT_MAX_BODY_SIZE
+        passage = Passage(request)
+        try:
+            request._body = place.request._body = await _read_body(request.scope, receive, limit)
+            response, match = await self._pass(passage, context, place)
         except BodyTooLargeError:
-            return _error(413, "Payload Too Large")
+            response = _error(413, "Payload Too Large")
+        if configured and not passage.url:
+            (chain.under if passage.answer else chain.onto)(response, configured)
         chain.onto(response, passage.headers)
         if match and match.value.cors:
             cors.apply(match.value.cors, context.request.headers, response)
         return response
 
     async def _pass(
-        self, passage: Passage, context: RequestContext, match: Match[RouteEntry] | None
+        self, passage: Passage, context: RequestContext, place: Place
     ) -> tuple[StarletteResponse, Match[RouteEntry] | None]:
-        """Through the middleware to the handler; also the route found, which a rewrite may change."""
+        """Through the middleware to the place; also the route found, which middleware may change."""
         waiting = list(self.middleware)
-        while waiting and (item := _first_of(waiting, passage.request, match)):
+        while waiting and (item := _first_of(waiting, passage.request, place.match)):
             waiting.remove(item)
             before = passage.request
             try:
                 await chain.step(item, passage, context)
             except BaseException as raised:  # noqa: BLE001 - what is no answer is raised again
-                return _response_to(raised, item.target.place, context), match
+                return _response_to(raised, item.target.place, context), place.match
             if passage.answer:
-                return _checked(passage.answer, item.target.place), match
-            if passage.request.scope["raw_path"] != before.scope["raw_path"]:
-                match = self.router.match(resolve_dots(passage.request.scope["raw_path"]))
-                context.route = match.value.path if match else None
-                if match and len(passage.request._body) > match.value.max_body_size:
+                return _checked(passage.answer, item.target.place), place.match
+            if passage.url:
+                return await _forward(passage.request, passage.url), None
+            if passage.request is not before:
+                place = self.locator.find(passage.request)
+                context.route = place.match.value.path if place.match else None
+                if place.match and len(passage.request._body) > place.match.value.max_body_size:
                     raise BodyTooLargeError
-        if match is None:
+        if place.url:
+            passage.url = place.url
+            return await _forward(passage.request, place.url), None
+        if place.match is None:
             return _error(404, "Not Found"), None
-        return await self._handle(passage.request, context, match), match
+        if place.match.value.function != self.function:
+            return await self._to_other_function(place.request), place.match
+        context.request = place.request
+        return await self._handle(place.request, context, place.match), place.match
 
     async def _handle(
         self, request: Request, context: RequestContext, match: Match[RouteEntry]
     ) -> StarletteResponse:
         entry = match.value
-        if entry.function != self.function:
-            logger.error(
-                "%s is served by the function %s, not by %s", entry.path, entry.function, self.function
-            )
-            return _error(500, "Internal Server Error")
         available = self.handlers[entry.file]
         method = request.scope["method"]
         target = available.get(method) or (available.get("GET") if method == "HEAD" else None)
@@ -161,7 +204,20 @@ class App:
         response = _checked(response, target.place)
         if entry.revalidate is not None:
             _revalidate(response, entry.revalidate, method)
+            conditional.apply(response, request.headers, method)
         return response
+
+    async def _to_other_function(self, request: Request) -> StarletteResponse:
+        """The answer of the app's own origin, which never is what the client calls it in its Host header."""
+        origin = os.environ.get(ORIGIN_VARIABLE) or self.public_url or request.scope.get(ORIGIN)
+        if origin is None:
+            logger.error("no origin to forward to is known: set [tool.packager] public_url")
+            return _error(502, "Bad Gateway")
+        path, query = (
+            request.scope["raw_path"].decode("latin-1"),
+            request.scope["query_string"].decode("latin-1"),
+        )
+        return await _forward(request, f"{origin}{path}{'?' + query if query else ''}")
 
     def _methods(self, entry: RouteEntry) -> list[str]:
         """What `Allow` lists: the handlers, OPTIONS, and HEAD where there is GET (RFC 9110, §10.2.1)."""
@@ -178,26 +234,6 @@ def load(root: Path) -> App:
     return App(routes, root)
 
 
-def _own_scope(scope: Scope) -> Scope:
-    """A scope of our own, with the ASGI version that streams without a task group.
-
-    Internal headers are stripped; repeated ones are one, joined with a comma, cookies with a semicolon.
-    """
-    headers: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in headers:
-            headers[name] += (b"; " if name == b"cookie" else b", ") + value
-        elif name[:2] != b"x-" or not name.startswith(_INTERNAL_HEADERS):
-            headers[name] = value
-    return {
-        **scope,
-        "headers": list(headers.items()),
-        "raw_path": scope.get("raw_path") or scope["path"].encode(),
-        "asgi": _ASGI,
-        "state": dict(scope.get("state") or {}),
-    }
-
-
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit:
@@ -212,9 +248,16 @@ async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise BodyTooLargeError
-        chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
+
+
+async def _forward(request: Request, url: str) -> StarletteResponse:
+    """The answer of the URL's own server: another function's, or another host's."""
+    from runtimes.proxy import forward  # noqa: PLC0415 - most requests go nowhere else
+
+    return await forward(request, url, [])
 
 
 def _moved(target: bytes, query: bytes) -> Response:

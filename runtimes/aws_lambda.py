@@ -15,7 +15,7 @@ from mangum.handlers.api_gateway import HTTPGateway
 from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 
 from runtimes.app import load
-from runtimes.requests import CDN
+from runtimes.requests import CDN, ORIGIN
 
 _TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml")
 _TEXT_SUFFIXES = ("+json", "+xml")
@@ -50,10 +50,11 @@ class HttpApi(HTTPGateway):
             "query_string": self.event.get("rawQueryString", "").encode(),
             "root_path": "",
             "headers": headers,
-            "server": (self.event["requestContext"].get("domainName", "localhost"), 443),
+            "server": (self.event["requestContext"]["domainName"], 443),
             "client": (http["sourceIp"], 0),
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             CDN: True,
+            ORIGIN: f"https://{self.event['requestContext']['domainName']}",
             "aws.event": self.event,
             "aws.context": self.context,
         }

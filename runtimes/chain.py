@@ -34,14 +34,18 @@ class Middleware:
 
 @dataclass(slots=True)
 class Passage:
-    """What the middleware that ran left: the request to go on with, headers for the response, or an answer."""
+    """What the middleware that ran left: the request to go on with, headers for the response.
+
+    Or its end: an answer, or the URL of another host that a rewrite named.
+    """
 
     request: Request
     headers: Headers = field(default_factory=list)
     answer: StarletteResponse | None = None
+    url: str | None = None
 
 
-class _Subject:
+class Subject:
     """A request as matchers look at it."""
 
     def __init__(self, request: Request) -> None:
@@ -86,11 +90,18 @@ def applies(item: Middleware, request: Request, match: Match[RouteEntry] | None)
         if match is not None:
             if not match.value.file.startswith(item.folder):
                 return False
-        elif item.folder.endswith(")/") or item.below.match(request.scope["raw_path"]) is None:
+        elif item.folder.endswith(")/") or item.below.match(local_path(request)) is None:
             return False
     if item.matchers is None:
         return True
-    return matchers.matches(item.matchers, request.scope["raw_path"].decode("latin-1"), _Subject(request))
+    return matchers.matches(item.matchers, local_path(request).decode("latin-1"), Subject(request))
+
+
+def local_path(request: Request) -> bytes:
+    """The path as sent, without the site's base path."""
+    raw_path: bytes = request.scope["raw_path"]
+    base = request.scope["root_path"].encode()
+    return raw_path.removeprefix(base) or b"/"
 
 
 async def step(item: Middleware, passage: Passage, context: RequestContext) -> None:
@@ -106,8 +117,10 @@ async def step(item: Middleware, passage: Passage, context: RequestContext) -> N
         if not isinstance(result, NextResponse):
             passage.answer = result
             return
-        if isinstance(result, RewriteResponse):
+        if isinstance(result, RewriteResponse) and urlsplit(result.url).netloc == request.url.netloc:
             request = _rewritten(request, result.url)
+        elif isinstance(result, RewriteResponse):
+            passage.url = result.url
         if result.request_headers is not None:
             request = derive(request, headers=result.request_headers)
         passage.headers = joined(passage.headers, result.raw_headers)
@@ -130,14 +143,13 @@ def derive(
         scope["raw_path"], scope["query_string"] = path, query
         scope["path"] = unquote(path.decode("latin-1"))
     other = Request(scope, request.receive)
-    other._body = request._body
+    if hasattr(request, "_body"):
+        other._body = request._body
     return other
 
 
 def _rewritten(request: Request, url: str) -> Request:
     target = urlsplit(url)
-    if target.netloc != request.url.netloc:
-        raise ValueError(f"rewrite to {target.netloc}: only URLs of this app can be rewritten to")
     if not hasattr(request.state, "original_url"):
         request.state.original_url = str(request.url)
     new = parse_qsl(target.query, keep_blank_values=True)
@@ -179,6 +191,12 @@ def joined(outer: Headers, inner: Headers) -> Headers:
     """The headers of two middleware: the inner one wins; of `Vary` and cookies both stay, the outer's first."""
     names = {name for name, _ in inner if name not in _KEEP_BOTH}
     return [row for row in outer if row[0] not in names] + inner
+
+
+def under(response: StarletteResponse, headers: Headers) -> None:
+    """Put the site's headers below those of an answer of middleware, which win; cookies stay both."""
+    if headers:
+        response.raw_headers[:] = joined(headers, response.raw_headers)
 
 
 def onto(response: StarletteResponse, headers: Headers) -> None:

@@ -41,7 +41,8 @@ def enter(context: RequestContext) -> None:
     _current.set(context)
 
 
-def _context(name: str) -> RequestContext:
+def current(name: str) -> RequestContext:
+    """The state of the request that is being answered; `name` is the function that asks, for the error outside one."""
     try:
         return _current.get()
     except LookupError:
@@ -50,12 +51,12 @@ def _context(name: str) -> RequestContext:
 
 def headers() -> Headers:
     """The request's headers, as middleware left them; they cannot be changed."""
-    return _context("headers").request.headers
+    return current("headers").request.headers
 
 
 def cookies() -> CookieStore:
     """The request's cookies; what is set or deleted goes onto the response."""
-    context = _context("cookies")
+    context = current("cookies")
     if context.store is None:
         context.store = CookieStore(context.request.cookies, lambda: not context.answered)
     return context.store
@@ -69,7 +70,7 @@ def after(callback: AfterCallback) -> None:
     """
     if not callable(callback):
         raise TypeError("after() needs a function")
-    _context("after").after.append(callback)
+    current("after").after.append(callback)
 
 
 def on_response(callback: ResponseCallback) -> None:
@@ -77,9 +78,9 @@ def on_response(callback: ResponseCallback) -> None:
 
     It may read and change status and headers (`raw_headers`). For middleware: handlers return their response.
     """
-    _context("on_response").on_response.append(callback)
+    current("on_response").on_response.append(callback)
 
 
 def route() -> str | None:
     """The path of the route that answers, such as `/api/users/[id]`; None if there is none, or not yet."""
-    return _context("route").route
+    return current("route").route

@@ -109,7 +109,8 @@ def check(response: StarletteResponse, place: str) -> None:
     status = response.status_code
     if not 200 <= status <= 599:
         raise ValueError(f"{place}: status {status} is outside 200–599")
-    if _BREAK.search(b" ".join([part for row in response.raw_headers for part in row])):
-        raise ValueError(f"{place}: a line break in a header of the response")
+    parts = [part for row in response.raw_headers for part in row]
+    if _BREAK.search(b" ".join(parts)) or b"" in parts[::2]:
+        raise ValueError(f"{place}: a header of the response has no name, or a line break")
     if 300 <= status <= 399 and status not in REDIRECT_STATUSES and "location" in response.headers:
         raise ValueError(f"{place}: {status} is not a redirect status")

@@ -73,8 +73,8 @@ def _entry(item: object, place: str) -> Matcher:
     source = item.get("source")
     if not isinstance(source, str):
         raise MatcherError(f"`{place}.source` must be a string")
-    has = _conditions(item.get("has", ()), f"{place}.has")
-    missing = _conditions(item.get("missing", ()), f"{place}.missing")
+    has = conditions(item.get("has", ()), f"{place}.has")
+    missing = conditions(item.get("missing", ()), f"{place}.missing")
     return _from_source(source, place, has, missing)
 
 
@@ -93,7 +93,8 @@ def _from_source(
         raise MatcherError(f"invalid source at `{place}`: {error}") from error
 
 
-def _conditions(items: object, place: str) -> tuple[Condition, ...]:
+def conditions(items: object, place: str) -> tuple[Condition, ...]:
+    """Compile a list of `has` or `missing`; `place` names it in messages. Raises `MatcherError`."""
     if not isinstance(items, list | tuple):
         raise MatcherError(f"`{place}` must be a list")
     return tuple(_condition(item, f"{place}[{index}]") for index, item in enumerate(items))
@@ -125,8 +126,8 @@ def matches(matchers: Sequence[Matcher], raw_path: str, subject: Subject) -> boo
     decoded = _decoded(raw_path)
     return any(
         (item.path.match(raw_path) or (decoded is not None and item.path.match(decoded)))
-        and all(_holds(condition, subject) for condition in item.has)
-        and not any(_holds(condition, subject) for condition in item.missing)
+        and all(holds(condition, subject) for condition in item.has)
+        and not any(holds(condition, subject) for condition in item.missing)
         for item in matchers
     )
 
@@ -140,15 +141,20 @@ def _decoded(raw_path: str) -> str | None:
         return None
 
 
-def _holds(condition: Condition, subject: Subject) -> bool:
+def value_of(condition: Condition, subject: Subject) -> str | None:
+    """The text of the request that a condition looks at."""
     if condition.kind == "header":
-        value = subject.header(condition.key)
-    elif condition.kind == "cookie":
-        value = subject.cookie(condition.key)
-    elif condition.kind == "query":
-        value = subject.query(condition.key)
-    else:
-        value = subject.host()
+        return subject.header(condition.key)
+    if condition.kind == "cookie":
+        return subject.cookie(condition.key)
+    if condition.kind == "query":
+        return subject.query(condition.key)
+    return subject.host()
+
+
+def holds(condition: Condition, subject: Subject) -> bool:
+    """True if the request fulfils the condition."""
+    value = value_of(condition, subject)
     if not value:
         return False
     return condition.value is None or condition.value.match(value) is not None

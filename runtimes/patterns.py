@@ -1,10 +1,11 @@
-"""Path patterns of middleware matchers (`/docs/:path*`) and the JavaScript regular expressions inside them.
+"""Path patterns of matchers and site rules (`/docs/:path*`) and the JavaScript regular expressions inside them.
 
 The pattern language is that of path-to-regexp 6, which Next.js 16 uses; what a pattern matches is fixed by
 the conformance table. JavaScript expressions are rewritten for `re`: see `javascript_regex`.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,13 +31,27 @@ class _Token:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """`{prefix :name(pattern) suffix}modifier`; `pattern` is empty for a group of plain text."""
+class Group:
+    """`{prefix :name(pattern) suffix}modifier`; `pattern` is empty for plain text, `name` without a name."""
 
     prefix: str
+    name: str
     pattern: str
     suffix: str
     modifier: str
+
+
+type Parts = tuple[str | Group, ...]
+"""A parsed path pattern: literal texts and groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A compiled pattern with its named groups, in order: `captures` are of `regex`, one for each."""
+
+    regex: re.Pattern[str]
+    groups: tuple[Group, ...]
+    captures: tuple[str, ...]
 
 
 def compile_path(source: str) -> re.Pattern[str]:
@@ -44,8 +59,53 @@ def compile_path(source: str) -> re.Pattern[str]:
 
     Case-sensitive; one trailing `/`, `#` or `?` may follow. Raises `PatternError`.
     """
-    route = "".join(_fragment(part) for part in _parse(source))
+    route = "".join(_fragment(part) for part in parse_path(source))
     return _compiled(f"^{route}[{_DELIMITER}]?$", source)
+
+
+def compile_source(source: str) -> Source:
+    """As `compile_path`, but with the values of named parameters, and whatever the case.
+
+    Source: Next.js 16, `getPathMatch` as custom routes use it. Raises `PatternError`.
+    """
+    parts = parse_path(source)
+    # the names themselves need not be names of `re`, and may repeat
+    captures = {
+        index: f"_{index}" for index, part in enumerate(parts) if isinstance(part, Group) and part.name
+    }
+    route = "".join(_fragment(part, captures.get(index)) for index, part in enumerate(parts))
+    regex = _compiled(f"^{route}[{_DELIMITER}]?$", source, re.IGNORECASE)
+    groups = tuple(part for part in parts if isinstance(part, Group) and part.name)
+    return Source(regex, groups, tuple(captures.values()))
+
+
+def match_source(source: Source, path: str) -> dict[str, str | list[str]] | None:
+    """The parameters of a path, as written in it; a repeating one is a list, an absent one has no key."""
+    found = source.regex.match(path)
+    if found is None:
+        return None
+    params: dict[str, str | list[str]] = {}
+    for group, capture in zip(source.groups, source.captures, strict=True):
+        value = found[capture]
+        if value is not None:
+            repeats = group.modifier in ("*", "+")
+            params[group.name] = value.split(group.suffix + group.prefix) if repeats else value
+    return params
+
+
+def fill(parts: Parts, value: Callable[[str], str | list[str] | None]) -> str:
+    """The text of a pattern with `value(name)` for its parameters; a group whose value is None is left out."""
+    out: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            out.append(part)
+        elif not part.pattern:
+            out.append("" if part.modifier in ("*", "?") else part.prefix + part.suffix)
+        else:
+            given = value(part.name)
+            values = [] if given is None else [given] if isinstance(given, str) else given
+            out.extend(part.prefix + item + part.suffix for item in values)
+    return "".join(out)
 
 
 def compile_value(source: str) -> re.Pattern[str]:
@@ -53,9 +113,9 @@ def compile_value(source: str) -> re.Pattern[str]:
     return _compiled(f"^(?:{source})$", source)
 
 
-def _compiled(javascript: str, source: str) -> re.Pattern[str]:
+def _compiled(javascript: str, source: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     try:
-        return re.compile(javascript_regex(javascript), re.ASCII)
+        return re.compile(javascript_regex(javascript), re.ASCII | flags)
     except (re.error, OverflowError) as error:
         raise PatternError(f"{source!r} is not a valid pattern: {error}") from error
 
@@ -117,7 +177,7 @@ class _Parser:
         self.source = source
         self.tokens = _lex(source)
         self.position = 0
-        self.parts: list[str | _Group] = []
+        self.parts: list[str | Group] = []
 
     def take(self, *kinds: TokenKind) -> str:
         token = self.tokens[self.position]
@@ -149,7 +209,7 @@ class _Parser:
             return f"[^{_DELIMITER}]+?"
         return f"(?:(?!{_escaped(before)})[^{_DELIMITER}])+?"
 
-    def parse(self) -> list[str | _Group]:
+    def parse(self) -> Parts:
         literal = ""
         while True:
             char = self.take("char")
@@ -160,14 +220,14 @@ class _Parser:
                 literal += "" if prefix else char
                 literal = self.flush(literal)
                 pattern = pattern or self.default_pattern(prefix)
-                self.parts.append(_Group(prefix, pattern, "", self.take("modifier")))
+                self.parts.append(Group(prefix, name, pattern, "", self.take("modifier")))
             elif value := char or self.take("escaped"):
                 literal += value
             else:
                 literal = self.flush(literal)
                 if not self.take("open"):
                     self.require("end")
-                    return self.parts
+                    return tuple(self.parts)
                 self.parts.append(self.group())
 
     def flush(self, literal: str) -> str:
@@ -175,7 +235,7 @@ class _Parser:
             self.parts.append(literal)
         return ""
 
-    def group(self) -> _Group:
+    def group(self) -> Group:
         prefix = self.text()
         name = self.take("name")
         pattern = self.take("pattern")
@@ -183,14 +243,16 @@ class _Parser:
         self.require("close")
         if name and not pattern:
             pattern = self.default_pattern(prefix)
-        return _Group(prefix, pattern, suffix, self.take("modifier"))
+        return Group(prefix, name, pattern, suffix, self.take("modifier"))
 
 
-def _parse(source: str) -> list[str | _Group]:
+def parse_path(source: str) -> Parts:
+    """The parts of a path pattern. Raises `PatternError`."""
     return _Parser(source).parse()
 
 
-def _fragment(part: str | _Group) -> str:
+def _fragment(part: str | Group, capture: str | None = None) -> str:
+    """The expression of a part; what a group stands for is captured under the name `capture`."""
     if isinstance(part, str):
         return _escaped(part)
     prefix, suffix, pattern, modifier = (
@@ -201,14 +263,15 @@ def _fragment(part: str | _Group) -> str:
     )
     if not pattern:
         return f"(?:{prefix}{suffix}){modifier}"
+    start = f"(?<{capture}>" if capture else "(?:"
     if modifier in ("*", "+"):
         if not prefix and not suffix:
             raise PatternError("a parameter cannot repeat without a prefix or suffix")
         once = "?" if modifier == "*" else ""
-        return f"(?:{prefix}(?:(?:{pattern})(?:{suffix}{prefix}(?:{pattern}))*){suffix}){once}"
+        return f"(?:{prefix}{start}(?:{pattern})(?:{suffix}{prefix}(?:{pattern}))*){suffix}){once}"
     if prefix or suffix:
-        return f"(?:{prefix}(?:{pattern}){suffix}){modifier}"
-    return f"(?:{pattern}){modifier}"
+        return f"(?:{prefix}{start}{pattern}){suffix}){modifier}"
+    return f"{start}{pattern}){modifier}"
 
 
 def _escaped(text: str) -> str:

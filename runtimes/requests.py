@@ -13,6 +13,10 @@ from runtimes.cookie import RequestCookies
 
 CDN = "packager.cdn"
 """Scope key: True if the adapter vouches for the CDN's viewer headers."""
+ORIGIN = "packager.origin"
+"""Scope key: scheme and host at which the platform takes requests for the app, if the adapter knows them."""
+PUBLIC_URL = "packager.public_url"
+"""Scope key: scheme and host under which the app is known, if the project says so."""
 
 
 class BadJSONError(json.JSONDecodeError):
@@ -100,11 +104,17 @@ def _refuse_constant(name: str) -> Any:
 
 
 def raw_url(scope: Scope) -> str:
-    """The absolute URL of a scope, escapes and query as sent; the host is the Host header's."""
+    """The absolute URL of a scope, escapes and query as sent.
+
+    Scheme and host are those of `[tool.packager] public_url` if there is one, else the request's own.
+    """
+    path = scope["raw_path"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    target = f"{path}?{query}" if query else path
+    if public := scope.get(PUBLIC_URL):
+        return f"{public}{target}"
     host = Headers(scope=scope).get("host")
     if not host:
         name, port = scope.get("server") or ("localhost", None)
         host = name if port in (None, 80, 443) else f"{name}:{port}"
-    path = scope["raw_path"].decode("latin-1")
-    query = scope["query_string"].decode("latin-1")
-    return f"{scope.get('scheme', 'http')}://{host}{path}{'?' + query if query else ''}"
+    return f"{scope.get('scheme', 'http')}://{host}{target}"

@@ -2,8 +2,12 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from runtimes import site_rules
+from runtimes.site_rules import Site
 
 PATH = "_packager/table.json"
 """Where the table lies in an artifact."""
@@ -18,6 +22,19 @@ class Cors:
     headers: tuple[str, ...] | None = None
     credentials: bool = False
     max_age: int | None = None
+
+
+ORIGIN_RULE = 'scheme and host without a path, or "*". In a host, * stands for one whole label, such as https://*.shop.example.'
+
+# A `*` is never the last label, nor a part of one: `https://*shop.example` would let `https://evilshop.example` in.
+_ORIGIN = re.compile(
+    r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://(?:(?:\*|[^\s/?#@,*.]+)\.)*[^\s/?#@,*.]+\.?(?::\d+)?"
+)
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text may stand in `Cors.origins`; `ORIGIN_RULE` says it in words."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +62,8 @@ class MiddlewareEntry:
 class Table:
     """The routes an artifact knows. Those of another `function` are not served but handed on.
 
-    `import_root` is the folder, relative to the artifact's root, from which user modules are imported.
+    `import_root` is the folder, relative to the artifact's root, from which user modules are imported. `site` is
+    None if the project has no rules for the whole site.
     """
 
     function: str
@@ -53,6 +71,7 @@ class Table:
     middleware: tuple[MiddlewareEntry, ...] = ()
     import_root: str = ""
     public_url: str | None = None
+    site: Site | None = None
 
 
 def to_json(table: Table) -> str:
@@ -72,6 +91,7 @@ def from_json(text: str) -> Table:
         middleware=tuple(_middleware(row) for row in document["middleware"]),
         import_root=document["import_root"],
         public_url=document["public_url"],
+        site=None if document["site"] is None else site_rules.from_document(document["site"]),
     )
 
 

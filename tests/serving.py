@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running `packager preview`. `log` grows while it runs."""
+    """A running server, such as `packager preview`. `log` grows while it runs."""
 
     process: subprocess.Popen[str]
     port: int = 0
@@ -67,8 +67,15 @@ def run(
 @contextmanager
 def serving(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterator[Server]:
     """`packager preview …` on a free port, ended afterwards as a terminal would end it."""
+    with started([*PACKAGER, "preview", *map(str, arguments), "--port", "0"], env=env) as server:
+        yield server
+
+
+@contextmanager
+def started(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[Server]:
+    """A command that prints `ready URL` once it serves; ended by SIGTERM."""
     process = subprocess.Popen(
-        [*PACKAGER, "preview", *map(str, arguments), "--port", "0"],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -88,7 +95,7 @@ def serving(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
         if not server.port:
             process.wait()
             reader.join(5)
-            raise AssertionError(f"preview ended with {process.returncode}:\n{''.join(server.log)}")
+            raise AssertionError(f"the server ended with {process.returncode}:\n{''.join(server.log)}")
         yield server
     finally:
         timer.cancel()

@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {"runtimes": {"packager", "infra"}, "infra": {"packager"}}
-EDGE_ALLOWED = {"starlette", "anyio", "runtimes", "pyodide"}
-LAMBDA_ONLY = {"aws_lambda.py"}
+# itsdangerous is pure Python; only projects that use `runtimes.middleware.session` have it.
+EDGE_ALLOWED = {"starlette", "anyio", "runtimes", "pyodide", "itsdangerous"}
+LAMBDA_ONLY = {"aws_lambda.py", "dynamodb.py"}
 
 
 def imports(path):

@@ -1,6 +1,7 @@
 """The front door: takes requests in, strips what only the cloud may set, finds the function."""
 
 import contextlib
+import dataclasses
 import re
 import socket
 import time
@@ -21,7 +22,10 @@ from packager.preview.http import (
     message_answer,
     send_answer,
 )
+from runtimes import site
+from runtimes.cookie import RequestCookies
 from runtimes.routing import BadPathError, Match, Router
+from runtimes.site_rules import from_document
 
 _INTERNAL = (b"x-middleware-", b"x-nextjs-", b"cloudfront-viewer-", b"x-packager-")
 _ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
@@ -39,6 +43,7 @@ class Door:
     def __init__(self, manifest: Manifest, backends: Mapping[str, Backend], log: Log) -> None:
         self._log = log
         self._router = Router((route.path, route) for route in manifest.routes)
+        self._site = site.compile_site(from_document(dataclasses.asdict(manifest.site)))
         self._backends = backends
         in_order = sorted(manifest.functions, key=lambda function: function.runtime != "nodejs")
         self._default = backends[in_order[0].name] if in_order else None
@@ -64,12 +69,13 @@ class Door:
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         raw_path = _ABSOLUTE_FORM.sub(b"", scope["raw_path"], count=1) or b"/"
-        match = self._match(raw_path)
+        headers = without_internal(tuple((bytes(name), bytes(value)) for name, value in scope["headers"]))
+        match = self._match(raw_path, scope["query_string"], headers)
         arrival = Arrival(
             method=scope["method"],
             raw_path=raw_path,
             query=scope["query_string"],
-            headers=without_internal(tuple((bytes(name), bytes(value)) for name, value in scope["headers"])),
+            headers=headers,
             client=tuple(scope["client"] or ("127.0.0.1", 0)),
             http_version=scope["http_version"],
             route=match.value if match else None,
@@ -84,11 +90,39 @@ class Door:
         else:
             await backend.serve(arrival, receive, send)
 
-    def _match(self, raw_path: bytes) -> Match[Route] | None:
+    def _match(self, raw_path: bytes, query: bytes, headers: Headers) -> Match[Route] | None:
+        """The route that a request ends at after the site's rewrites, which its function applies again itself."""
+        at = site.Rewrite(raw_path.decode("latin-1"), query.decode("latin-1"))
+        subject = _Subject(headers)
         try:
-            return self._router.match(raw_path)
+            return site.resolve(self._site, at, subject, self._router.match, _is_static)[1]
         except BadPathError:
             return None
+
+
+def _is_static(match: Match[Route]) -> bool:
+    return not match.value.params
+
+
+class _Subject:
+    """A request as the conditions of rewrites look at it; its query is that of the path being rewritten."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = list(headers)
+
+    def header(self, name: str) -> str | None:
+        wanted = name.encode("latin-1", "replace")
+        values = [value.decode("latin-1") for key, value in self._headers if key == wanted]
+        return ", ".join(values) if values else None
+
+    def cookie(self, name: str) -> str | None:
+        return RequestCookies(self._headers).get(name)
+
+    def query(self, _name: str) -> str | None:
+        return None
+
+    def host(self) -> str:
+        return (self.header("host") or "").partition(":")[0].lower()
 
 
 def without_internal(headers: Headers) -> Headers:

@@ -24,6 +24,9 @@ from packager.preview.lambda_pool import Pool
 HOST = "127.0.0.1"
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}
 
+# As runtimes.app names it, whose import takes longer than the rest of the start.
+ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
+
 type Overlay = Callable[[Function], Sequence[Path]]
 
 
@@ -78,7 +81,8 @@ def serve(
     try:
         manifest = manifests.read(out)
         warn_of_missing_secrets(manifest, local, log)
-        makers = backends(manifest, out, local, overlay, temporary, log)
+        origin = {ORIGIN_VARIABLE: f"http://{HOST}:{listener.getsockname()[1]}"}
+        makers = backends(manifest, out, {**local, **origin}, overlay, temporary, log)
         return asyncio.run(_serve(manifest, makers, listener, log, ready))
     finally:
         lambda_image.remove(temporary)

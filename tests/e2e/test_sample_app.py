@@ -117,6 +117,13 @@ def test_admin_knows_who_asks_and_keeps_others_out(ask, session):
     assert ask("GET", "/api/admin", session("alan", "turing"))[0].status == 403
 
 
+@pytest.mark.parametrize("path", ["/api/hello", "/api/edge-example", "/api/admin", "/api/nothing"])
+def test_every_answer_says_how_many_requests_are_left(ask, path):
+    answer, _ = ask("GET", path)
+    assert answer.header("ratelimit-limit") == "10000"
+    assert int(answer.header("ratelimit-remaining")) < 10_000
+
+
 def test_data_answers_the_preflight_and_carries_cors_headers(ask):
     origin = {"origin": "https://shop.example"}
     answer, _ = ask("OPTIONS", "/api/data", {**origin, "access-control-request-method": "POST"})

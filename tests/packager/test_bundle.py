@@ -126,6 +126,27 @@ def test_the_distributions_are_those_reached_those_they_require_and_the_runtimes
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("from runtimes.middleware import compose, rate_limit, session", {"itsdangerous"}),
+        ("from runtimes.middleware.dynamodb import DynamoDBStore", {"boto3"}),
+        ("from runtimes import middleware", {"itsdangerous", "boto3"}),
+        ("from runtimes.middleware import rate_limit, request_log", set()),
+        ("from runtimes import Response", set()),
+    ],
+)
+def test_a_declared_distribution_stays_if_the_ready_made_middleware_that_is_used_needs_it(
+    root: Path, wheelhouse: "Wheelhouse", source: str, kept: set[str]
+) -> None:
+    wheelhouse.add("itsdangerous")
+    wheelhouse.add("boto3")
+    tree = Tree(root, "itsdangerous", "boto3")
+    tree.guard("/", source)
+    tree.route("a")
+    assert set(names(tree.part())) & {"itsdangerous", "boto3"} == kept
+
+
 def test_the_table_holds_all_routes_and_only_the_middleware_that_is_there(root: Path) -> None:
     tree = Tree(root)
     tree.guard("/api/a")

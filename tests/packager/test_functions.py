@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from infra.manifest import Middleware, Runtime
 from packager.functions import functions
 from packager.model import App, LambdaSettings, Project, Route, Settings
+from runtimes.site_rules import RewriteRule, Site
 
 
 def app(root: Path, routes: dict[str, Runtime], scopes: tuple[str, ...] = (), source: str = "") -> App:
@@ -72,3 +74,12 @@ def test_branches_of_other_platforms_are_not_followed(tmp_path: Path) -> None:
 
 def test_an_app_without_routes_has_no_functions(tmp_path: Path) -> None:
     assert functions(app(tmp_path, {}), {}) == ()
+
+
+@pytest.mark.parametrize("stage", ["before_files", "after_files", "fallback"])
+def test_with_rewrites_every_function_has_all_middleware(tmp_path: Path, stage: str) -> None:
+    made = app(tmp_path, {"/a": "nodejs", "/c": "edge"}, ("/", "/a"))
+    rules = Site(**{stage: (RewriteRule("/v1/:path*", "/:path*"),)})  # type: ignore[arg-type]
+    project = replace(made.project, settings=replace(made.project.settings, site=rules))
+    found = functions(replace(made, project=project), {"/a": "a", "/c": "c"})
+    assert [[row.scope for row in item.middleware] for item in found] == [["/", "/a"], ["/", "/a"]]

@@ -34,6 +34,12 @@ def test_a_route_that_says_nothing(tmp_path):
         ("isolate = True", "isolate", True),
         ('cors = {"origins": ["*"]}', "cors", Cors(("*",))),
         (
+            'cors = {"origins": ["https://*.a.example:8443", "https://b.*.example"], "credentials": True}',
+            "cors",
+            Cors(("https://*.a.example:8443", "https://b.*.example"), credentials=True),
+        ),
+        ('cors = {"origins": ["http://[::1]:80", "null"]}', "cors", Cors(("http://[::1]:80", "null"))),
+        (
             'cors = {"origins": ("https://a.example:8443",), "headers": [], "credentials": True, "max_age": 0}',
             "cors",
             Cors(("https://a.example:8443",), headers=(), credentials=True, max_age=0),
@@ -68,6 +74,10 @@ def test_values(tmp_path, text, name, value):
         ),
         *('cors = {"origins": ["*"], "origin": 1}', 'cors = {"origins": ["*"], "credentials": True}'),
         *('cors = {"origins": ["https://a.example/"]}', 'cors = {"origins": ["a.example"]}'),
+        *('cors = {"origins": ["https://*"]}', 'cors = {"origins": ["https://*:8443"]}'),
+        *('cors = {"origins": ["https://*a.example"]}', 'cors = {"origins": ["https://a.*"]}'),
+        *('cors = {"origins": ["*://a.example"]}', 'cors = {"origins": ["http://a.example:*"]}'),
+        *('cors = {"origins": ["https://*..example"]}', 'cors = {"origins": ["*.a.example"]}'),
         *('cors = {"origins": ["*"], "max_age": True}', 'cors = {"origins": ["*"], "credentials": 1}'),
         *('cors = {"origins": ["https://a.example"], "headers": ["*"], "credentials": True}',),
     ],

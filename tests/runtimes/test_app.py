@@ -131,7 +131,7 @@ def GET():
     assert (tmp_path / "log").read_text() == "ran"
 
 
-def test_a_route_of_another_function_is_not_imported_and_not_owned(make_app, caplog):
+def test_a_route_of_another_function_is_not_imported_nor_owned_but_forwarded(make_app, caplog, monkeypatch):
     ask = make_app(
         {"app/api/a/route.py": HELLO, "app/api/b/route.py": "raise SystemError"},
         {"app/api/b/route.py": {"function": "other"}},
@@ -139,8 +139,12 @@ def test_a_route_of_another_function_is_not_imported_and_not_owned(make_app, cap
     assert ask.app.owns(b"/api/a")
     assert ask.app.owns(b"/nowhere")
     assert not ask.app.owns(b"/api/b/")
-    assert ask("GET", "/api/b").status == 500
-    assert "/api/b is served by the function other" in caplog.text
+    # never to what the client calls the app
+    assert ask("GET", "/api/b", [("host", "127.0.0.1:9")]).status == 502
+    assert "no origin to forward to is known" in caplog.text
+    monkeypatch.setenv("PACKAGER_ORIGIN", "http://127.0.0.1:9")
+    assert ask("GET", "/api/b").status == 502
+    assert "forwarding to http://127.0.0.1:9 failed" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtimes.patterns import PatternError, compile_path, compile_value, javascript_regex
+from runtimes.patterns import (
+    PatternError,
+    compile_path,
+    compile_source,
+    compile_value,
+    fill,
+    javascript_regex,
+    match_source,
+    parse_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +56,44 @@ def test_a_group_repeats_with_its_prefix():
     assert not pattern.match("/x")
 
 
+@pytest.mark.parametrize(
+    ("source", "path", "params"),
+    [
+        ("/a/:b", "/a/x", {"b": "x"}),
+        ("/a/:b", "/A/x/", {"b": "x"}),
+        ("/a/:b", "/a", None),
+        ("/a/:b*", "/a", {}),
+        ("/a/:b*", "/a/x%2Fy/z", {"b": ["x%2Fy", "z"]}),
+        ("/a/:b?", "/a", {}),
+        ("/:b-:c", "/x-y", {"b": "x", "c": "y"}),
+        ("/:b(\\d+)/(.*)", "/12/rest", {"b": "12"}),
+        ("/:b((?<c>x)y)", "/xy", {"b": "xy"}),
+        ("/x{-:part}+", "/x-1-2", {"part": ["1", "2"]}),
+        ("/:0/:0", "/a/b", {"0": "b"}),
+    ],
+)
+def test_a_source_gives_its_named_parameters_as_sent(source, path, params):
+    assert match_source(compile_source(source), path) == params
+
+
+@pytest.mark.parametrize(
+    ("pattern", "params", "text"),
+    [
+        ("/a/:b/c", {"b": "x"}, "/a/x/c"),
+        ("/a/:b*", {"b": ["x", "y"]}, "/a/x/y"),
+        ("/a/:b*", {}, "/a"),
+        ("/a{-:b}?", {"b": "x"}, "/a-x"),
+        ("/a{b}?{c}", {}, "/ac"),
+        ("/a\\:b", {}, "/a:b"),
+    ],
+)
+def test_a_pattern_is_filled_with_parameters(pattern, params, text):
+    assert fill(parse_path(pattern), params.get) == text
+
+
 @given(st.text(alphabet="ab/:*+?(){}[]\\|^$.<>=!-", max_size=12))
 def test_any_text_is_compiled_or_refused(source):
-    for compile_it in (compile_path, compile_value):
+    for compile_it in (compile_path, compile_source, compile_value):
         with contextlib.suppress(PatternError):
             compile_it(source)
 

@@ -1,3 +1,4 @@
+from runtimes.site_rules import HeaderRule, Site
 from runtimes.table import Cors, MiddlewareEntry, RouteEntry, Table, from_json, to_json
 
 
@@ -15,6 +16,7 @@ def test_a_table_survives_the_way_to_its_file_and_back():
         ),
         "src",
         "https://api.example",
+        Site("/shop", headers=(HeaderRule("/a", (("X-A", "1"),)),)),
     )
     assert from_json(to_json(table)) == table
     assert to_json(from_json(to_json(table))) == to_json(table)
