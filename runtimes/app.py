@@ -22,7 +22,7 @@ from runtimes.context import AfterCallback, RequestContext, enter
 from runtimes.handlers import METHODS, Handler
 from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
-from runtimes.requests import ORIGIN, PUBLIC_URL, BadJSONError, Request
+from runtimes.requests import ORIGIN, OVERSIZED, PUBLIC_URL, BadJSONError, Request
 from runtimes.responses import Response
 from runtimes.routing import BadPathError, Match, resolve_dots
 from runtimes.table import RouteEntry, Table
@@ -123,7 +123,7 @@ class App:
                 return await self._serve(context, self.locator.find(request), receive)
             asked = (path.decode("latin-1"), scope["query_string"].decode("latin-1"), Subject(request))
             if moved := site.redirect_for(self.site, *asked):
-                return Response(moved.location, moved.status, {"location": moved.location})
+                return _redirect(moved.location, moved.status)
             configured = site.headers_for(self.site, *asked)
             return await self._serve(context, self.locator.find(request), receive, configured)
         except BadPathError:
@@ -235,6 +235,8 @@ def load(root: Path) -> App:
 
 
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    if OVERSIZED in scope:
+        raise BodyTooLargeError
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit:
             raise BodyTooLargeError
@@ -261,8 +263,13 @@ async def _forward(request: Request, url: str) -> StarletteResponse:
 
 
 def _moved(target: bytes, query: bytes) -> Response:
-    location = (target + (b"?" + query if query else b"")).decode("latin-1")
-    return Response(location, 308, {"location": location})
+    return _redirect((target + (b"?" + query if query else b"")).decode("latin-1"), 308)
+
+
+def _redirect(location: str, status: int) -> Response:
+    """A redirect of the site itself; a permanent one has the `Refresh` that Next adds for old browsers."""
+    refresh = {"refresh": f"0;url={location}"} if status == 308 else {}
+    return Response(location, status, {"location": location, **refresh})
 
 
 def _first_of(

@@ -21,6 +21,11 @@ _TEXT_TYPES = ("text/", "application/json", "application/javascript", "applicati
 _TEXT_SUFFIXES = ("+json", "+xml")
 
 
+# The HTTP API can be asked directly as well, with any viewer headers: they count only where the deployment says that
+# nothing but the CDN gets through to it.
+_BEHIND_CDN = os.environ.get("PACKAGER_BEHIND_CDN") == "1"
+
+
 class HttpApi(HTTPGateway):
     """An HTTP API or Function URL event. Source: AWS, "payload format version 2.0"."""
 
@@ -53,7 +58,7 @@ class HttpApi(HTTPGateway):
             "server": (self.event["requestContext"]["domainName"], 443),
             "client": (http["sourceIp"], 0),
             "asgi": {"version": "3.0", "spec_version": "2.4"},
-            CDN: True,
+            CDN: _BEHIND_CDN,
             ORIGIN: f"https://{self.event['requestContext']['domainName']}",
             "aws.event": self.event,
             "aws.context": self.context,

@@ -19,7 +19,7 @@ from starlette.types import Message, Scope
 
 from runtimes.app import App, load
 from runtimes.proxy import FETCH, MAX_ANSWER, TIMEOUT, ForwardError, Incoming, Outgoing
-from runtimes.requests import CDN
+from runtimes.requests import CDN, OVERSIZED
 
 
 class Host(Protocol):
@@ -131,7 +131,8 @@ class Bridge:
         """Answer one request through the host's functions, now or later on the loop.
 
         `head` is JSON: `method`, `target` (as sent, one character per byte), `scheme`, `http_version`,
-        `headers` (flat list of names and values), `client` and `server` (`[host, port]` or null), `cdn`.
+        `headers` (flat list of names and values), `client` and `server` (`[host, port]` or null), `cdn`,
+        `oversized` (the body is left out, since it is larger than any route takes).
         """
         request = json.loads(head)
         content = b"" if body is None else body.to_bytes()
@@ -231,6 +232,8 @@ def scope_of(request: dict[str, Any]) -> Scope:
     }
     if request["cdn"]:
         scope[CDN] = True
+    if request["oversized"]:
+        scope[OVERSIZED] = True
     return scope
 
 

@@ -15,6 +15,8 @@ CDN = "packager.cdn"
 """Scope key: True if the adapter vouches for the CDN's viewer headers."""
 ORIGIN = "packager.origin"
 """Scope key: scheme and host at which the platform takes requests for the app, if the adapter knows them."""
+OVERSIZED = "packager.oversized"
+"""Scope key: True if the adapter left the body out, because it is larger than any route takes."""
 PUBLIC_URL = "packager.public_url"
 """Scope key: scheme and host under which the app is known, if the project says so."""
 

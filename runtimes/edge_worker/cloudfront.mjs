@@ -50,11 +50,9 @@ export async function originRequest(worker, event) {
   const target = bytesOf(request.querystring ? `${request.uri}?${request.querystring}` : request.uri);
   if (!worker.owns(target)) return request;
   const body = bodyOf(request);
-  if (request.body?.inputTruncated || (body?.byteLength ?? 0) > worker.settings.max_body_size) {
-    return generated(refusal(413, "Payload Too Large"), request);
-  }
+  const oversized = request.body?.inputTruncated || (body?.byteLength ?? 0) > worker.settings.max_body_size;
   try {
-    const reply = await worker.handle(exchangeOf(request, target, body));
+    const reply = await worker.handle(exchangeOf(request, target, oversized ? undefined : body));
     const response = await generated(reply, request);
     // Lambda freezes the process once it has the response, so what runs after it has to end first.
     await reply.done;
@@ -74,7 +72,7 @@ export function isForbidden(name) {
 /**
  * @param {EventRequest} request
  * @param {string} target
- * @param {Uint8Array | null} body
+ * @param {Uint8Array | null | undefined} body
  * @returns {Exchange}
  */
 function exchangeOf({ clientIp, method, headers }, target, body) {

@@ -89,10 +89,8 @@ async function answer(worker, request, response) {
     if (body === undefined) {
       const patience = setTimeout(() => request.socket.destroySoon(), REFUSED_MS).unref();
       request.resume().once("close", () => clearTimeout(patience));
-      await send(refusal(413, "Payload Too Large"), response);
-    } else {
-      await send(await worker.handle(exchangeOf(request, body), gone.signal), response);
     }
+    await send(await worker.handle(exchangeOf(request, body), gone.signal), response);
   } catch (error) {
     if (gone.signal.aborted) return;
     console.error(error);
@@ -119,7 +117,7 @@ async function bounded(request, limit) {
 
 /**
  * @param {IncomingMessage} request
- * @param {Uint8Array | null} body
+ * @param {Uint8Array | null | undefined} body
  * @returns {Exchange}
  */
 function exchangeOf(request, body) {

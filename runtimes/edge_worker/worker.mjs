@@ -20,7 +20,7 @@ import { entries } from "./zip.mjs";
  * @property {[string, number] | null} client
  * @property {[string, number] | null} server
  * @property {boolean} cdn
- * @property {Uint8Array | null} body
+ * @property {Uint8Array | null | undefined} body undefined if it is larger than any route takes: the app refuses it
  */
 
 /**
@@ -114,23 +114,20 @@ export default {
     const worker = await booted;
     const url = new URL(request.url);
     const body = request.body === null ? null : await collect(request.body, worker.settings.max_body_size);
-    const reply =
-      body === undefined
-        ? refusal(413, "Payload Too Large")
-        : await worker.handle(
-            {
-              method: request.method,
-              target: url.pathname + url.search,
-              scheme: url.protocol.slice(0, -1),
-              httpVersion: "1.1",
-              headers: [...(request.headers.has("host") ? [] : ["host", url.host]), ...[...request.headers].flat()],
-              client: null,
-              server: [url.hostname, Number(url.port) || (url.protocol === "http:" ? 80 : 443)],
-              cdn: false,
-              body,
-            },
-            request.signal,
-          );
+    const reply = await worker.handle(
+      {
+        method: request.method,
+        target: url.pathname + url.search,
+        scheme: url.protocol.slice(0, -1),
+        httpVersion: "1.1",
+        headers: [...(request.headers.has("host") ? [] : ["host", url.host]), ...[...request.headers].flat()],
+        client: null,
+        server: [url.hostname, Number(url.port) || (url.protocol === "http:" ? 80 : 443)],
+        cdn: false,
+        body,
+      },
+      request.signal,
+    );
     ctx?.waitUntil?.(reply.done);
     const headers = new Headers();
     for (let at = 0; at < reply.headers.length; at += 2) headers.append(reply.headers[at], reply.headers[at + 1]);
@@ -226,8 +223,9 @@ function serving(bridge, open, settings) {
 }
 
 /** @param {Exchange} exchange */
-function headOf({ method, target, scheme, httpVersion, headers, client, server, cdn }) {
-  return JSON.stringify({ method, target, scheme, http_version: httpVersion, headers, client, server, cdn });
+function headOf({ method, target, scheme, httpVersion, headers, client, server, cdn, body }) {
+  const oversized = body === undefined;
+  return JSON.stringify({ method, target, scheme, http_version: httpVersion, headers, client, server, cdn, oversized });
 }
 
 /** A request that Python has not ended. */

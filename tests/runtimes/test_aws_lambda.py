@@ -118,3 +118,10 @@ def test_binary_bodies_come_in_and_go_out(invoke):
 def test_an_empty_answer_has_no_type(invoke):
     [answer] = invoke(event("DELETE"))
     assert (answer["statusCode"], answer["body"], answer["headers"]) == (204, "", {})
+
+
+def test_viewer_headers_count_only_where_the_deployment_says_that_all_comes_from_the_cdn(invoke, monkeypatch):
+    forged = event(headers={"cloudfront-viewer-address": "203.0.113.9:1", "cloudfront-viewer-country": "XX"})
+    assert json.loads(invoke(forged)[0]["body"])["ip"] == "192.0.2.7"
+    monkeypatch.setenv("PACKAGER_BEHIND_CDN", "1")
+    assert json.loads(invoke(forged)[0]["body"])["ip"] == "203.0.113.9"

@@ -52,6 +52,7 @@ def request(**changed: Any) -> dict[str, Any]:
         "client": ["127.0.0.1", 1],
         "server": ["127.0.0.1", 80],
         "cdn": False,
+        "oversized": False,
         **changed,
     }
 
