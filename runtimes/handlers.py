@@ -76,7 +76,9 @@ def handler(function: Callable[..., Any], place: str) -> Handler:
 async def call(target: Handler, request: Request, params: dict[str, Any]) -> object:
     """Call a handler: an async one here, a sync one in a thread where there are threads."""
     arguments = (request, params)[: target.arity]
-    if target.asynchronous or not _HAS_THREADS:
+    if target.asynchronous:
+        return await cast("Awaitable[object]", target.function(*arguments))
+    if not _HAS_THREADS:
         result = target.function(*arguments)
     else:
         result = await asyncio.to_thread(target.function, *arguments)
