@@ -18,9 +18,10 @@ from packager.model import MiddlewareFile, Project, RouteFile, Tree
 ROUTE = "route.py"
 MIDDLEWARE = "middleware.py"
 
-_SKIPPED = frozenset(
+SKIPPED = frozenset(
     (".git", ".hg", ".svn", ".idea", ".vscode", ".venv", "__pycache__", "node_modules", ".packager")
 )
+"""Folders that are never part of a route tree."""
 _DYNAMIC = re.compile(r"\[(?P<name>[^\[\]]*)\]|\[\[(?P<optional>[^\[\]]*)\]\]")
 _PARAM_NAME = re.compile(r"[A-Za-z0-9_-]+")
 # What clients escape in a path, or cut it at: https://url.spec.whatwg.org/#path-percent-encode-set
@@ -94,7 +95,7 @@ def _files(root: Path, tree: str, found: list[Diagnostic]) -> Iterator[str]:
             file = f"{folder}/{entry.name}"
             if entry.name in (ROUTE, MIDDLEWARE) and _is(entry, "file"):
                 yield file
-            elif entry.name in _SKIPPED or entry.name.startswith("_") or not _is(entry, "dir"):
+            elif entry.name in SKIPPED or entry.name.startswith("_") or not _is(entry, "dir"):
                 continue
             elif entry.is_symlink() and (linked or _leads_up(root, file)):
                 message = "the link leads to a folder that it lies in, or lies in a linked folder itself"

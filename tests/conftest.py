@@ -1,14 +1,21 @@
 """Fixtures of every room: project folders, and wheels made by hand."""
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from packager.model import Wheel
+
+# Elsewhere the property tests look for new examples on every run; a change is judged by the same ones each time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 type Write = Callable[..., Path]
 

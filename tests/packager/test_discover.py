@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.manifest import Param
-from packager.discover import discover
+from packager.discover import SKIPPED, discover
 from packager.project import load
 
 
@@ -229,7 +229,7 @@ ODD = st.one_of(
         ["[id]", "[a]", "[...a]", "[[...b]]", "(g)", "@s", "_p", "%5F", "%5Fx", "...", "[[", "]]", "()"]
     ),
     st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=6),
-).filter(lambda name: name not in (".", "..", "route.py", "middleware.py"))
+).filter(lambda name: name not in (".", "..", "route.py", "middleware.py") and name not in SKIPPED)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
