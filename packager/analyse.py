@@ -15,12 +15,12 @@ from packager.route_config import DEFAULTS, EDGE_MAX_DURATION, Declared
 from packager.route_config import read as read_config
 from packager.sources import Node, Source, column, read
 from runtimes.matchers import MatcherError, parse
+from runtimes.table import METHODS
 
 if TYPE_CHECKING:
     from infra.manifest import Runtime
 
-METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY"))
-_LOWERCASE = METHODS - {"QUERY"}
+_LOWERCASE = frozenset(METHODS) - {"QUERY"}
 """Names that are surely meant as handlers in whatever case; `query` is a common name for a helper."""
 
 
@@ -60,7 +60,7 @@ def analyse(project: Project, tree: Tree) -> tuple[App, tuple[Diagnostic, ...]]:
 def handlers(bound: Mapping[str, list[Node]], names: Mapping[str, ast.expr]) -> frozenset[str]:
     """The methods that a module binds to something that can be called, or at least is no literal."""
     return frozenset(
-        method for method in METHODS & bound.keys() if not isinstance(names.get(method), ast.Constant)
+        method for method in bound.keys() & METHODS if not isinstance(names.get(method), ast.Constant)
     )
 
 

@@ -19,13 +19,12 @@ from starlette.types import Message, Receive, Scope, Send
 from runtimes import chain, conditional, cors, handlers, site, table
 from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
 from runtimes.context import AfterCallback, RequestContext, enter
-from runtimes.handlers import METHODS, Handler
 from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
 from runtimes.requests import ORIGIN, OVERSIZED, PUBLIC_URL, BadJSONError, Request
 from runtimes.responses import Response
 from runtimes.routing import BadPathError, Match, resolve_dots
-from runtimes.table import RouteEntry, Table
+from runtimes.table import METHODS, RouteEntry, Table
 
 logger = logging.getLogger("runtimes")
 
@@ -64,7 +63,7 @@ class App:
         }
         self.locator = Locator(routes.routes, self.site)
         self.middleware = chain.load(root, routes.middleware)
-        self.handlers: dict[str, dict[str, Handler]] = {
+        self.handlers: dict[str, dict[str, handlers.Handler]] = {
             entry.file: handlers.handlers_of(handlers.load_module(root, entry.file), entry.file)
             for entry in routes.routes
             if entry.function == routes.function
@@ -84,6 +83,7 @@ class App:
         response = await self._answer(context, scope, receive)
         if context.on_response:
             response = _finished(response, context)
+        _join_repeated(response.raw_headers)
         await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
         context.answered = True
         if context.after:
@@ -319,6 +319,21 @@ def _finished(response: StarletteResponse, context: RequestContext) -> Starlette
             logger.exception("a function passed to on_response() failed")
             response = _error(500, "Internal Server Error")
     return response
+
+
+def _join_repeated(headers: Headers) -> None:
+    """One row a name but for cookies, as an HTTP API makes of them: the same answer on every runtime."""
+    names = [name for name, _ in headers if name != b"set-cookie"]
+    if len(set(names)) == len(names):
+        return
+    joined: dict[bytes, bytes] = {}
+    cookies: Headers = []
+    for name, value in headers:
+        if name == b"set-cookie":
+            cookies.append((name, value))
+        else:
+            joined[name] = joined[name] + b", " + value if name in joined else value
+    headers[:] = [*joined.items(), *cookies]
 
 
 def _error(status: int, text: str, headers: Any = None) -> Response:

@@ -16,8 +16,7 @@ from starlette.responses import Response as StarletteResponse
 
 from runtimes.requests import Request
 from runtimes.responses import REDIRECT_STATUSES, NextResponse, Response
-
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY")
+from runtimes.table import METHODS
 
 _BREAK = re.compile(rb"[\r\n\0]")
 _HAS_THREADS = sys.platform != "emscripten"

@@ -12,6 +12,9 @@ from runtimes.site_rules import Site
 PATH = "_packager/table.json"
 """Where the table lies in an artifact."""
 
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY")
+"""What a handler may be named after; every other method token is answered with 400, as in Next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cors:

@@ -14,6 +14,7 @@ import h11
 from packager.preview.edge_process import Address, EdgeWorker, WorkerFailedError
 from packager.preview.http import (
     HOP_BY_HOP,
+    Answer,
     Arrival,
     Headers,
     Log,
@@ -24,6 +25,7 @@ from packager.preview.http import (
     response_headers,
     send_answer,
 )
+from runtimes.table import METHODS
 
 _FORBIDDEN = frozenset((b"expect", b"x-cache", b"x-forwarded-proto", b"x-real-ip"))
 _FORBIDDEN_STARTS = (b"proxy-", b"x-accel-", b"x-amz-cf-", b"x-amzn-", b"x-edge-")
@@ -55,6 +57,10 @@ class Cdn:
 
         If that happens within a response, the client's connection is broken off.
         """
+        if arrival.method not in METHODS:
+            # Node's parser ends such a connection; the app would answer the same.
+            await send_answer(send, Answer(400, (), b""), arrival.method)
+            return
         exchange: _Exchange | None = None
         try:
             address, reader, writer = await self._connect()

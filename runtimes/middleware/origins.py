@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from runtimes.context import on_response
 from runtimes.cors import apply, is_preflight, preflight
-from runtimes.handlers import METHODS
 from runtimes.requests import Request
 from runtimes.responses import Response
-from runtimes.table import ORIGIN_RULE, Cors, is_origin
+from runtimes.table import METHODS, ORIGIN_RULE, Cors, is_origin
 
 
 def cors(

@@ -25,15 +25,16 @@ def alive(pid: int) -> bool:
 
 def test_request_arrives_exactly_as_sent(edge: Make, built: Built, exercise: Any) -> None:
     async def use(running: Any) -> None:
-        request = b"GET-it /edge/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        # Node itself knows no such method; the door passed it on.
-        assert (await running.raw(request)).startswith(b"HTTP/1.1 400 ")
+        for method in (b"GET-it", b"get", b"REPORT"):
+            refused = await running.raw(method + b" /edge/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert refused.startswith(b"HTTP/1.1 400 ")
+            assert b"content-length: 0\r\n" in refused
         answer = await running.raw(
-            b"REPORT /edge/a%2Fb/%zz/%7e?x=%zz&y=1;2 HTTP/1.1\r\nHost: example.test\r\nX-Two: 1\r\nx-two: 2\r\n"
+            b"QUERY /edge/a%2Fb/%zz/%7e?x=%zz&y=1;2 HTTP/1.1\r\nHost: example.test\r\nX-Two: 1\r\nx-two: 2\r\n"
             b"X-Nextjs-A: 1\r\nCloudfront-Viewer-Address: 1.2.3.4:5\r\nConnection: close\r\n\r\n"
         )
         seen = json.loads(answer.partition(b"\r\n\r\n")[2])
-        assert seen["method"] == "REPORT"
+        assert seen["method"] == "QUERY"
         assert seen["target"] == "/edge/a%2Fb/%zz/%7e?x=%zz&y=1;2"
         *headers, name, address = seen["headers"]
         assert headers == ["host", "example.test", "x-two", "1", "x-two", "2"]
