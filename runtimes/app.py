@@ -92,12 +92,13 @@ class App:
     def _own_scope(self, scope: Scope) -> Scope:
         """A scope of our own, with the ASGI version that streams without a task group.
 
-        Internal headers are stripped; repeated ones are one, joined with a comma, cookies with a semicolon.
+        Internal headers are stripped; repeated ones are one, joined with a comma and no space, as the HTTP API
+        joins them before Lambda sees them, cookies with a semicolon.
         """
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in headers:
-                headers[name] += (b"; " if name == b"cookie" else b", ") + value
+                headers[name] += (b"; " if name == b"cookie" else b",") + value
             elif name[:2] != b"x-" or not name.startswith(_INTERNAL_HEADERS):
                 headers[name] = value
         return {

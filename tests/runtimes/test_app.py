@@ -204,3 +204,22 @@ def shared_app(make_app):
         },
         matchers={"middleware.py": ("/:path*", {"source": "/x", "has": [{"type": "query", "key": "a"}]})},
     )
+
+
+def test_repeated_headers_are_one_value_on_the_way_in_and_one_row_on_the_way_out(make_app):
+    source = """
+from starlette.responses import JSONResponse
+
+def GET(request):
+    response = JSONResponse([request.headers["x-a"], request.cookies])
+    response.headers.append("link", "<a>")
+    response.headers.append("link", "<b>")
+    response.set_cookie("c", "1")
+    response.set_cookie("d", "2")
+    return response
+"""
+    headers = [("X-A", "1"), ("Cookie", "a=1"), ("x-a", "2"), ("cookie", "b=2")]
+    answer = make_app({"app/x/route.py": source})("GET", "/x", headers)
+    assert answer.body == b'["1,2",{"a":"1","b":"2"}]'
+    assert answer.all("link") == ["<a>, <b>"]
+    assert len(answer.all("set-cookie")) == 2
