@@ -164,9 +164,9 @@ class App:
             try:
                 await chain.step(item, passage, context)
             except BaseException as raised:  # noqa: BLE001 - what is no answer is raised again
-                return _response_to(raised, item.target.place, context), place.match
+                return _response_to(raised, item.file, context), place.match
             if passage.answer:
-                return _checked(passage.answer, item.target.place), place.match
+                return _checked(passage.answer, item.file), place.match
             if passage.url:
                 return await _forward(passage.request, passage.url), None
             if passage.request is not before:

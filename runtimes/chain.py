@@ -1,8 +1,9 @@
 """Middleware: which apply to a request, in which order, and what their answers do to request and response."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.responses import Response as StarletteResponse
@@ -18,15 +19,24 @@ from runtimes.routing import Match, Router
 from runtimes.table import MiddlewareEntry, RouteEntry
 
 type Headers = list[tuple[bytes, bytes]]
+type Part = Callable[..., Any]
 
 _KEEP_BOTH = (b"set-cookie", b"vary")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What `runtimes.middleware.compose` gives: functions that run one after the other."""
+
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Middleware:
     """A loaded `middleware.py`. `folder` is `""` beside the tree; `below` matches the URLs under its scope."""
 
-    target: Handler
+    file: str
+    targets: tuple[Handler, ...]
     folder: str
     below: Router[None]
     matchers: tuple[Matcher, ...] | None
@@ -75,13 +85,21 @@ def load(root: Path, entries: Sequence[MiddlewareEntry]) -> tuple[Middleware, ..
         entries, key=lambda item: (item.file.count("/") if item.scope != "/" else 0, item.file)
     ):
         function = getattr(load_module(root, entry.file), "middleware", None)
-        if not callable(function):
+        if isinstance(function, Composed):
+            targets = tuple(handler(part, f"{entry.file} {_name(part)}") for part in function.parts)
+        elif callable(function):
+            targets = (handler(function, entry.file),)
+        else:
             raise TypeError(f"{entry.file} has no function named middleware")
         folder = "" if entry.scope == "/" else entry.file.rpartition("/")[0] + "/"
         below = Router([(f"{entry.scope.rstrip('/')}/[[...rest]]", None)])
         compiled = None if entry.matchers is None else matchers.parse(entry.matchers)
-        found.append(Middleware(handler(function, entry.file), folder, below, compiled))
+        found.append(Middleware(entry.file, targets, folder, below, compiled))
     return tuple(found)
+
+
+def _name(part: Part) -> str:
+    return f"{part.__module__}.{getattr(part, '__qualname__', type(part).__qualname__)}"
 
 
 def applies(item: Middleware, request: Request, match: Match[RouteEntry] | None) -> bool:
@@ -105,11 +123,19 @@ def local_path(request: Request) -> bytes:
 
 
 async def step(item: Middleware, passage: Passage, context: RequestContext) -> None:
-    """Run one middleware and take over what it says. Raises what it raises, `TypeError` for a wrong answer."""
+    """Run one middleware, up to its answer. Raises what it raises, `TypeError` for a wrong answer."""
+    for target in item.targets:
+        await _run(target, passage, context)
+        if passage.answer or passage.url:
+            return
+
+
+async def _run(target: Handler, passage: Passage, context: RequestContext) -> None:
+    """Call one function and take over what it says."""
     context.store = None
-    result = await call(item.target, passage.request, {})
+    result = await call(target, passage.request, {})
     if result is not None and not isinstance(result, StarletteResponse):
-        raise TypeError(f"{item.target.place} returned {type(result).__name__}: return a Response or None")
+        raise TypeError(f"{target.place} returned {type(result).__name__}: return a Response or None")
     request = passage.request
     changed: tuple[Cookie, ...] = () if context.store is None else context.store.changed
     if result is not None:
