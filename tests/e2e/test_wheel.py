@@ -25,6 +25,8 @@ def wheel(tmp_path_factory):
         "uv",
         "build",
         "--wheel",
+        "--python",
+        sys.executable,
         "--no-build-isolation",
         "--out-dir",
         str(folder),
