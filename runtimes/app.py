@@ -324,8 +324,7 @@ def _finished(response: StarletteResponse, context: RequestContext) -> Starlette
 
 def _join_repeated(headers: Headers) -> None:
     """One row a name but for cookies, as an HTTP API makes of them: the same answer on every runtime."""
-    names = [name for name, _ in headers if name != b"set-cookie"]
-    if len(set(names)) == len(names):
+    if len(dict(headers)) == len(headers):
         return
     joined: dict[bytes, bytes] = {}
     cookies: Headers = []

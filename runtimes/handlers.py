@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -110,8 +111,8 @@ def check(response: StarletteResponse, place: str) -> None:
     status = response.status_code
     if not 200 <= status <= 599:
         raise ValueError(f"{place}: status {status} is outside 200–599")
-    parts = [part for row in response.raw_headers for part in row]
-    if _BREAK.search(b" ".join(parts)) or b"" in parts[::2]:
+    rows = response.raw_headers
+    if _BREAK.search(b" ".join(chain.from_iterable(rows))) or b"" in dict(rows):
         raise ValueError(f"{place}: a header of the response has no name, or a line break")
     if 300 <= status <= 399 and status not in REDIRECT_STATUSES and "location" in response.headers:
         raise ValueError(f"{place}: {status} is not a redirect status")
