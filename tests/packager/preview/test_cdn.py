@@ -2,25 +2,17 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import alive
 
 from infra.manifest import Function
 
 type Make = Callable[..., Function]
 type Built = Callable[..., Path]
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_request_arrives_exactly_as_sent(edge: Make, built: Built, exercise: Any) -> None:

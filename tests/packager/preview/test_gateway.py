@@ -2,26 +2,18 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import alive
 
 from infra.manifest import Distribution, Function
 
 type Make = Callable[..., Function]
 type Built = Callable[..., Path]
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_event_is_payload_2_with_path_and_query_as_sent(nodejs: Make, built: Built, exercise: Any) -> None:
