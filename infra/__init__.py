@@ -1,1 +1,1 @@
-"""The CDK app: build manifest in, cloud assembly out. Imports nothing of `packager`."""
+"""What the CDK app reads: the build manifest. Imports nothing of `packager`."""

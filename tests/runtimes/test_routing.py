@@ -1,5 +1,4 @@
 import contextlib
-import itertools
 
 import pytest
 from hypothesis import given
@@ -134,9 +133,8 @@ def test_the_trie_agrees_with_trying_every_route(routes, path):
 def test_no_path_breaks_the_router(raw):
     path = b"/" + raw
     router = Router((route, route) for route in ["/a/[b]", "/[...c]", "/a/b/[[...d]]"])
-    for form in itertools.accumulate([path], lambda value, _: value):
-        with contextlib.suppress(BadPathError):
-            router.match(canonical(resolve_dots(form)))
+    with contextlib.suppress(BadPathError):
+        router.match(canonical(resolve_dots(path)))
 
 
 @given(st.text(max_size=10))
