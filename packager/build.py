@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from packager.bundle import Part
     from packager.functions import Function
     from packager.model import App, Project
-    from packager.site import Site
+    from packager.site_packages import SitePackages
     from packager.targets import Target
 
 type Report = Callable[[str], None]
@@ -180,32 +180,32 @@ def _lock(project: "Project", report: Report) -> "Pylock":
 
 def _sites(
     app: "App", runtimes: Iterable[manifest.Runtime], report: Report
-) -> "dict[manifest.Runtime, Site]":
+) -> "dict[manifest.Runtime, SitePackages]":
     from packager import resolve  # noqa: PLC0415
 
     project = app.project
     locked = _lock(project, report)
     native, edge = resolve.lambda_platform(project.settings.nodejs), resolve.edge_platform()
-    sites: dict[manifest.Runtime, Site] = {}
+    sites: dict[manifest.Runtime, SitePackages] = {}
     if "nodejs" in runtimes:
-        sites["nodejs"] = resolve.site(project, locked, native, report, naming=edge)
+        sites["nodejs"] = resolve.site_packages(project, locked, native, report, naming=edge)
         resolve.require_all(project, sites["nodejs"])
     if "edge" in runtimes:
-        sites["edge"] = resolve.site(project, locked, edge, report, naming=native)
+        sites["edge"] = resolve.site_packages(project, locked, edge, report, naming=native)
     return sites
 
 
 def _of_sites(
-    app: "App", planned: "Iterable[Function]", sites: "Mapping[manifest.Runtime, Site]"
+    app: "App", planned: "Iterable[Function]", sites: "Mapping[manifest.Runtime, SitePackages]"
 ) -> Iterator[Diagnostic]:
     """What only the resolved distributions tell: imports that nothing provides, and edge's missing wheels."""
-    from packager import check, site  # noqa: PLC0415
+    from packager import check, site_packages  # noqa: PLC0415
 
-    provided = {name: row for found in sites.values() for name, row in site.provided(found).items()}
+    provided = {name: row for found in sites.values() for name, row in site_packages.provided(found).items()}
     yield from check.check(app, provided)
     for function in planned:
         if function.runtime == "edge":
-            yield from site.without_wheel(sites["edge"], function.reach.imports)
+            yield from site_packages.without_wheel(sites["edge"], function.reach.imports)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from packager.functions import Function
 from packager.include import included
 from packager.lock import declared
 from packager.model import App, Distribution, Project
-from packager.site import Site, kept
+from packager.site_packages import SitePackages, kept
 from runtimes import middleware, table
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Part:
     key: str
 
 
-def part(app: App, function: Function, names: Mapping[str, str], site: Site, target: "Target") -> Part:
+def part(
+    app: App, function: Function, names: Mapping[str, str], site: SitePackages, target: "Target"
+) -> Part:
     """Gather what goes into `function`; `names` maps a route's path to its function.
 
     Raises `ProjectError` if two sources claim one path of the artifact, or an `include` pattern is wrong.

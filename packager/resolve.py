@@ -22,7 +22,7 @@ from packager import wheels
 from packager.errors import ProjectError
 from packager.lock import place
 from packager.model import Architecture, Distribution, LambdaSettings, Project, Wheel
-from packager.site import Absent, Site
+from packager.site_packages import Absent, SitePackages
 
 PYODIDE_PYTHON = "3.14.2"
 PYODIDE_TAG = "pyemscripten_2026_0_wasm32"
@@ -69,9 +69,9 @@ def host_platform(python: str) -> Platform:
     return Platform("this machine", _tags(python, list(platform_tags())), markers)
 
 
-def site(
+def site_packages(
     project: Project, lock: Pylock, platform: Platform, report: Callable[[str], None], *, naming: Platform
-) -> Site:
+) -> SitePackages:
     """The locked distributions for `platform`, downloaded and unpacked.
 
     The import names of those without a wheel there are read from the wheel for `naming`, if it has one.
@@ -99,10 +99,10 @@ def site(
         name: Absent(name, str(package.version), _names(name, substitutes[name], folders))
         for name, package in sorted(lacking.items())
     }
-    return Site(platform.name, distributions, absent)
+    return SitePackages(platform.name, distributions, absent)
 
 
-def require_all(project: Project, complete: Site) -> None:
+def require_all(project: Project, complete: SitePackages) -> None:
     """Raise `ProjectError` for the first distribution that has no wheel for the platform of `complete`."""
     for name, absent in complete.absent.items():
         raise ProjectError(

@@ -12,7 +12,7 @@ from packager.errors import ProjectError
 from packager.functions import Function, functions
 from packager.lock import lock
 from packager.model import App, LambdaSettings, Project, Route, Settings
-from packager.site import Site, without_wheel
+from packager.site_packages import SitePackages, without_wheel
 from runtimes import table
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class Tree:
     def names(self) -> dict[str, str]:
         return {route.path: route.runtime for route in self.routes}
 
-    def site(self, runtime: "Runtime" = "nodejs") -> Site:
+    def site(self, runtime: "Runtime" = "nodejs") -> SitePackages:
         locked = lock(self.project, RUNTIME, self.project.root / ".packager/cache", lambda _: None)
         platform = EDGE if runtime == "edge" else NODEJS
-        return resolve.site(self.project, locked, platform, lambda _: None, naming=NODEJS)
+        return resolve.site_packages(self.project, locked, platform, lambda _: None, naming=NODEJS)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from packager import lock, resolve
 from packager.errors import ProjectError, ToolError
 from packager.model import LambdaSettings, Project, Settings
-from packager.site import Site
+from packager.site_packages import SitePackages
 
 if TYPE_CHECKING:
     from conftest import Wheelhouse
@@ -36,8 +36,8 @@ def locked(project: Project, *runtime: str) -> "lock.Pylock":
     return lock.lock(project, runtime, project.root / ".packager" / "cache", lambda _: None)
 
 
-def site(project: Project, platform: resolve.Platform = NODEJS) -> Site:
-    return resolve.site(project, locked(project), platform, lambda _: None, naming=NODEJS)
+def site(project: Project, platform: resolve.Platform = NODEJS) -> SitePackages:
+    return resolve.site_packages(project, locked(project), platform, lambda _: None, naming=NODEJS)
 
 
 def test_the_version_is_the_same_on_both_platforms_and_never_an_older_stub(

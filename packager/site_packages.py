@@ -24,7 +24,7 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SitePackages:
     """The distributions of one platform by normalised name. `platform` is its name in messages."""
 
     platform: str
@@ -32,13 +32,13 @@ class Site:
     absent: Mapping[str, Absent]
 
 
-def provided(site: Site) -> dict[str, str]:
+def provided(site: SitePackages) -> dict[str, str]:
     """Top-level import names and the distribution that provides each; also of those without a wheel here."""
     return {module: name for name, row in _rows(site).items() for module in row.modules}
 
 
 def kept(
-    site: Site,
+    site: SitePackages,
     imports: Iterable["Import"],
     needs: Iterable[str],
     declared: Iterable[str],
@@ -60,7 +60,7 @@ def kept(
     return tuple(site.distributions[name] for name in sorted(names) if name in site.distributions)
 
 
-def _is_named_by(site: Site, name: str, names: Iterable[str], ours: Iterable[Path]) -> bool:
+def _is_named_by(site: SitePackages, name: str, names: Iterable[str], ours: Iterable[Path]) -> bool:
     modules = "|".join(map(re.escape, site.distributions[name].modules))
     pattern = re.compile(rf"""\b(?:import|from)\s+(?:{modules})\b|["'](?:{modules})["']""".encode())
     folders = (site.distributions[other].folder for other in names if other in site.distributions)
@@ -68,7 +68,7 @@ def _is_named_by(site: Site, name: str, names: Iterable[str], ours: Iterable[Pat
     return any(pattern.search(path.read_bytes()) for path in chain(ours, theirs))
 
 
-def without_wheel(site: Site, imports: Iterable["Import"]) -> tuple[Diagnostic, ...]:
+def without_wheel(site: SitePackages, imports: Iterable["Import"]) -> tuple[Diagnostic, ...]:
     """`no-wasm-wheel`: unguarded imports that need a distribution without a wheel for this platform."""
     found = []
     rows = _rows(site)
@@ -94,11 +94,11 @@ def without_wheel(site: Site, imports: Iterable["Import"]) -> tuple[Diagnostic, 
     return tuple(found)
 
 
-def _rows(site: Site) -> dict[str, Absent | Distribution]:
+def _rows(site: SitePackages) -> dict[str, Absent | Distribution]:
     return {**site.absent, **site.distributions}
 
 
-def _closure(site: Site, roots: Iterable[str]) -> set[str]:
+def _closure(site: SitePackages, roots: Iterable[str]) -> set[str]:
     seen: set[str] = set()
     waiting = list(roots)
     while waiting:
