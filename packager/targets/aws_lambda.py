@@ -10,7 +10,7 @@ NAME = "lambda"
 RUNTIME: Runtime = "nodejs"
 HANDLER = "runtimes.aws_lambda.handler"
 DISTRIBUTIONS = ("mangum", "python-multipart", "starlette")
-OMITTED = ("edge.py", "edge_worker")
+OMITTED = ("edge", "edge_worker")
 
 
 def artifact(name: str) -> str:

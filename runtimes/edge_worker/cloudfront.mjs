@@ -2,9 +2,9 @@
 import { STATUS_CODES } from "node:http";
 
 import { collect } from "./body.mjs";
-import { Fatal, refusal } from "./worker.mjs";
+import { Fatal, refusal } from "./bridge.mjs";
 
-/** @import { Exchange, Reply, Worker } from "./worker.mjs" */
+/** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
 
 /**
  * @typedef {Record<string, { key?: string, value: string }[]>} EventHeaders
@@ -48,7 +48,7 @@ const TEXT = /^(?:text\/|application\/(?:json|javascript|xml|x-www-form-urlencod
 export async function originRequest(worker, event) {
   const request = event.Records[0].cf.request;
   const target = bytesOf(request.querystring ? `${request.uri}?${request.querystring}` : request.uri);
-  if (!worker.owns(target)) return request;
+  if (!(await worker.owns(target))) return request;
   const body = bodyOf(request);
   const oversized = request.body?.inputTruncated || (body?.byteLength ?? 0) > worker.settings.max_body_size;
   try {

@@ -6,7 +6,7 @@ const DECODED = new Set(["br", "deflate", "gzip", "x-gzip", "zstd"]);
 
 /**
  * Send a request; redirects are answers. Never rejects: a failure is an answer too.
- * @param {string} head see `Host.fetch` in runtimes/edge.py
+ * @param {string} head see `Host.fetch` in runtimes/edge/bridge.py
  * @param {Uint8Array<ArrayBuffer> | undefined} body
  * @returns {Promise<[head: string, body: Uint8Array | undefined]>}
  */

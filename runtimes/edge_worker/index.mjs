@@ -1,8 +1,9 @@
 // The Lambda@Edge function for CloudFront's origin-request event: handler = index.handler
 import { readFile } from "node:fs/promises";
 
+import { Fatal } from "./bridge.mjs";
 import { originRequest } from "./cloudfront.mjs";
-import { Fatal, boot } from "./worker.mjs";
+import { boot } from "./worker.mjs";
 
 // Lambda@Edge has no environment variables: the deployment puts this file beside the artifact.
 const worker = await boot(await environment());

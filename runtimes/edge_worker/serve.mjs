@@ -7,10 +7,11 @@ import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 
 import { collect } from "./body.mjs";
-import { Fatal, boot, refusal } from "./worker.mjs";
+import { Fatal, refusal } from "./bridge.mjs";
+import { boot } from "./worker.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
-/** @import { Exchange, Reply, Worker } from "./worker.mjs" */
+/** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
 
 const HOST = "127.0.0.1";
 const VIEWER = "cloudfront-viewer-";

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { MAX_RESPONSE_BYTES, isForbidden, originRequest } from "../../runtimes/edge_worker/cloudfront.mjs";
-import { Fatal } from "../../runtimes/edge_worker/worker.mjs";
+import { Fatal } from "../../runtimes/edge_worker/bridge.mjs";
 
-/** @import { Exchange, Reply } from "../../runtimes/edge_worker/worker.mjs" */
+/** @import { Exchange, Reply } from "../../runtimes/edge_worker/bridge.mjs" */
 
 const recorded = JSON.parse(readFileSync(new URL("origin-request.json", import.meta.url), "utf8"));
 const settings = { function: "edge", max_body_size: 16, max_duration: 30, memory: 256 };

@@ -104,8 +104,8 @@ def test_each_runtime_gets_its_own_half_of_the_runtime_package(root: Path) -> No
     tree.route("b", "", "edge")
     nodejs, edge = contents(tree.part()), contents(tree.part("edge"))
     assert {"runtimes/__init__.py", "runtimes/table.py", "runtimes/aws_lambda.py"} <= set(nodejs)
-    assert {"runtimes/__init__.py", "runtimes/table.py", "runtimes/edge.py"} <= set(edge)
-    assert "runtimes/edge.py" not in nodejs
+    assert {"runtimes/__init__.py", "runtimes/table.py", "runtimes/edge/bridge.py"} <= set(edge)
+    assert "runtimes/edge/bridge.py" not in nodejs
     assert "runtimes/aws_lambda.py" not in edge
     assert not [name for name in (*nodejs, *edge) if "edge_worker" in name]
 

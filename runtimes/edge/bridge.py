@@ -1,4 +1,4 @@
-"""The Python side of the edge worker: requests cross from `worker.mjs` and become calls of the ASGI app.
+"""Requests cross from `bridge.mjs` and become calls of the ASGI app.
 
 A crossing costs microseconds per value, so a request crosses as one JSON text and one buffer, an answer as one
 JSON text and one buffer for each chunk, and no object of one side is kept by the other but the functions
@@ -7,23 +7,20 @@ named here.
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-import anyio.to_thread
 from starlette.types import Message, Scope
 
-from runtimes.app import App, load
+from runtimes.app import App
 from runtimes.proxy import FETCH, MAX_ANSWER, TIMEOUT, ForwardError, Incoming, Outgoing
 from runtimes.requests import CDN, OVERSIZED
 
 
 class Host(Protocol):
-    """The functions of `worker.mjs`. `number` names the request, `more` says that chunks follow.
+    """The functions of `bridge.mjs`. `number` names the request, `more` says that chunks follow.
 
     `start` takes the status and a flat list of header names and values as JSON. `chunk` gives a promise if
     the reader is slower than the app. `done` ends every request; `failed` means that the answer is torn.
@@ -115,7 +112,7 @@ class _Exchange:
 
 
 class Bridge:
-    """What `worker.mjs` calls: `handle`, `disconnect` and `owns`."""
+    """What `bridge.mjs` calls: `handle`, `disconnect` and `owns`."""
 
     def __init__(self, app: App, host: Host, to_buffer: Callable[[bytes], Any]) -> None:
         self._app = app
@@ -184,26 +181,6 @@ class Bridge:
             await exchange.fail()
         self._open.pop(number, None)
         self.host_done(number, not exchange.finished)
-
-
-def start(root: str, environment: str, host: Host) -> Bridge:
-    """Load the app that is unpacked in `root` and give the functions that serve it.
-
-    `environment` is a JSON object: exactly these become `os.environ`. Whatever the project's modules raise
-    while they are imported is raised.
-    """
-    from pyodide.ffi import to_js  # noqa: PLC0415 - there is no such module outside Pyodide
-
-    os.environ.clear()
-    os.environ.update(json.loads(environment))
-    os.chdir(root)
-    anyio.to_thread.run_sync = _inline  # type: ignore[assignment]
-    return Bridge(load(Path(root)), host, to_js)
-
-
-async def _inline[T](function: Callable[..., T], *arguments: Any, **_options: Any) -> T:
-    """What Starlette would do in a thread (sync iterators, files), where there are none."""
-    return function(*arguments)
 
 
 def scope_of(request: dict[str, Any]) -> Scope:

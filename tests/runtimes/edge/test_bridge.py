@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtimes.edge import Bridge, scope_of
+from runtimes.edge.bridge import Bridge, scope_of
 from runtimes.proxy import forward
 from runtimes.requests import Request
 
