@@ -22,7 +22,8 @@ class Import:
     `module` is absolute and dotted (with leading dots if it leaves the project's root), `names` what follows
     `from module import`. `chain` are the `file:line import x` steps from the entry, this one last. `guarded`:
     a failure is caught, here or on the way. `lazy`: it runs within a function, here or on the way. `dynamic`:
-    it is written as `import_module("x")` or `__import__("x")`.
+    it is written as `import_module("x")` or `__import__("x")`. `instead_of`: it only runs if the import of one
+    of these modules fails.
     """
 
     module: str
@@ -34,6 +35,7 @@ class Import:
     lazy: bool
     names: tuple[str, ...] = ()
     dynamic: bool = False
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class _Statement:
     column: int
     lazy: bool
     guarded: bool
+    instead_of: tuple[str, ...]
     dynamic: bool
 
 
@@ -100,7 +103,9 @@ def reach(project: Project, entries: Sequence[str], platform: Platform | None = 
             steps = (*chain, f"{file}:{item.line} import {_absolute(project, file, item)}")
             state = (guarded or item.guarded, lazy or item.lazy)
             leaving += (
-                Import(module, file, item.line, item.column, steps, *state, names=names, dynamic=item.dynamic)
+                Import(
+                    module, file, item.line, item.column, steps, *state, names, item.dynamic, item.instead_of
+                )
                 for module, names in missing
             )
             for reached in files:
@@ -187,13 +192,16 @@ def _absolute(project: Project, file: str, item: _Statement) -> str:
 @lru_cache(maxsize=4096)
 def _statements(source: Source, platform: Platform | None) -> tuple[_Statement, ...]:
     return tuple(
-        _Statement(module, level, names, node.lineno, column(source, node), lazy, guarded, dynamic)
-        for visited, lazy, guarded in walk(source.tree, platform)
-        for node, module, level, names, dynamic in _imported(visited)
+        _Statement(
+            module, level, names, node.lineno, column(source, node), lazy, guarded, cause or (), dynamic
+        )
+        for visited, lazy, guarded, cause in walk(source.tree, platform)
+        for node, module, level, names, dynamic in imported(visited)
     )
 
 
-def _imported(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str, int, tuple[str, ...], bool]]:
+def imported(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str, int, tuple[str, ...], bool]]:
+    """The imports that a node is: their place, module, leading dots, names and whether they are dynamic."""
     match node:
         case ast.Import(names=aliases):
             yield from ((node, item.name, 0, (), False) for item in aliases)

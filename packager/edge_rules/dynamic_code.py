@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from packager.branches import EDGE, walk
 from packager.diagnostics import Diagnostic
 from packager.edge_rules.names import Names, is_assigned, meaning, names_of
-from packager.imports import Reach
+from packager.imports import Reach, imported
 from packager.model import Project
 from packager.sources import Source, column, read
 
@@ -40,9 +40,9 @@ def dynamic_code(project: Project, found: Reach) -> Iterator[Diagnostic]:
 
 def _uses(source: Source) -> Iterator[tuple[ast.expr, str, str]]:
     names = names_of(source)
-    for node, _, _ in walk(source.tree, EDGE):
-        if isinstance(node, ast.Call) and _computed_import(names, node):
-            yield node, "the name of the import is computed, so the build cannot bundle the module", _LITERAL
+    for node, _, _, _ in walk(source.tree, EDGE):
+        if isinstance(node, ast.Call) and meaning(names, node.func) in _IMPORTS and not any(imported(node)):
+            yield node, _why_not_followed(node), _LITERAL
         if not isinstance(node, ast.Attribute | ast.Name | ast.Call) or _is_alias(names, node):
             continue
         used = meaning(names, node)
@@ -56,9 +56,8 @@ def _is_alias(names: Names, node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and (not isinstance(node.ctx, ast.Load) or is_assigned(names, node))
 
 
-def _computed_import(names: Names, node: ast.Call) -> bool:
-    if meaning(names, node.func) not in _IMPORTS:
-        return False
-    return not node.args or not (
-        isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
-    )
+def _why_not_followed(node: ast.Call) -> str:
+    match node.args:
+        case [ast.Constant(value=str(name)), *_]:
+            return f"the import of {name} is written in a way that the build does not see"
+    return "the name of the import is computed, so the build cannot bundle the module"

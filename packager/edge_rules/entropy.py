@@ -65,7 +65,7 @@ def _draws(source: Source) -> Iterator[tuple[ast.Call, str, str]]:
     entered: set[ast.AST] = set()
     while waiting:
         tree, caller = waiting.pop()
-        for node, lazy, _ in walk(tree, EDGE):
+        for node, lazy, _, _ in walk(tree, EDGE):
             if lazy or not isinstance(node, ast.Call):
                 continue
             if name := _draw(names, node):

@@ -78,7 +78,7 @@ def filesystem_access(project: Project, found: Reach) -> Iterator[Diagnostic]:
 
 def _accesses(source: Source) -> Iterator[tuple[ast.Call, str]]:
     names = names_of(source)
-    for node, _, _ in walk(source.tree, EDGE):
+    for node, _, _, _ in walk(source.tree, EDGE):
         if (
             isinstance(node, ast.Call)
             and (name := meaning(names, node.func))

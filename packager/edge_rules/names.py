@@ -89,13 +89,15 @@ def _meaning(names: Names, node: ast.expr, depth: int) -> str | None:
             return _attribute(meaning(names, value, depth + 1), attribute)
         case ast.Call(func=function):
             called = meaning(names, function, depth + 1)
+            if called == "builtins.vars" and node.args:
+                return _attribute(meaning(names, node.args[0], depth + 1), "__dict__")
             return PATH if called in _PATHS or called in _PATH_METHODS else None
         case ast.BinOp(op=ast.Div(), left=left, right=right):
             return (
                 PATH if PATH in (meaning(names, left, depth + 1), meaning(names, right, depth + 1)) else None
             )
-        case ast.Subscript(value=value):
-            return PATH if meaning(names, value, depth + 1) == f"{PATH}.parents" else None
+        case ast.Subscript(value=value, slice=index):
+            return _item(meaning(names, value, depth + 1), index)
         case ast.NamedExpr(value=value):
             return meaning(names, value, depth + 1)
     return None
@@ -135,6 +137,18 @@ def _scope_of(scope: _Scope | None, name: str) -> _Scope | None:
         if name in scope.bound and (own or not scope.is_class):
             return scope
         scope, own = scope.parent, False
+    return None
+
+
+def _item(value: str | None, index: ast.expr) -> str | None:
+    """What an item of something is: of `sys.modules` a module, of a module's `__dict__` an attribute."""
+    if value == f"{PATH}.parents":
+        return PATH
+    if value and isinstance(index, ast.Constant) and isinstance(index.value, str):
+        if value == "sys.modules":
+            return index.value
+        if value.endswith(".__dict__"):
+            return f"{value.removesuffix('.__dict__')}.{index.value}"
     return None
 
 

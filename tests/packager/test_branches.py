@@ -11,7 +11,7 @@ def names(text, platform=EDGE):
     """The names that are called, each with its state."""
     return {
         node.func.id: (lazy, guarded)
-        for node, lazy, guarded in walk(ast.parse(text), platform)
+        for node, lazy, guarded, _ in walk(ast.parse(text), platform)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 
@@ -85,3 +85,69 @@ def test_bodies_of_functions_run_later_and_are_not_guarded_by_what_is_around_the
 
 def test_bodies_of_classes_run_at_once():
     assert names("class C:\n    a()") == {"a": (False, False)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if os.name == 'nt':\n    a()",
+        "import os as o\nif o.name != 'posix':\n    a()",
+        "from sys import platform as p\nif p == 'win32':\n    a()",
+        "WINDOWS = sys.platform == 'win32'\nif WINDOWS and debug:\n    a()",
+        "WINDOWS = sys.platform.startswith('win')\nLINUX = not WINDOWS\nif not LINUX:\n    a()",
+        "if platform.system() in {'Windows', 'Darwin'}:\n    a()",
+        "if platform.python_implementation() == 'PyPy' or sys.implementation.name == 'pypy':\n    a()",
+        "from typing import TYPE_CHECKING as T\nif T:\n    a()",
+        "x = a() if sys.platform == 'win32' else 1",
+        "match sys.platform:\n    case 'win32' | 'cygwin':\n        a()\n    case _:\n        pass",
+        "def f():\n    if sys.platform == 'emscripten':\n        return 1\n    a()",
+        "if sys.platform == 'emscripten':\n    raise ImportError\na()",
+        "def f(x: a()) -> a(): pass\ny: a() = 1",
+    ],
+)
+def test_what_never_runs_on_edge(text):
+    assert "a" not in names(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A = A\nif A:\n    a()",
+        "B = A == 1\nA = B == 1\nif A:\n    a()",
+        "W = sys.platform == 'win32'\nW = not W\nif W:\n    a()",
+        "match sys.platform:\n    case 'win32':\n        pass\n    case other:\n        a()",
+        "match x:\n    case 'win32':\n        a()",
+        "def f():\n    if sys.platform == 'win32':\n        return 1\n    a()",
+        "def f(x=a()): pass",
+    ],
+)
+def test_what_may_run_on_edge(text):
+    assert "a" in names(text)
+
+
+@pytest.mark.parametrize("test", ["importlib.util.find_spec('a')", "hasattr(os, 'a') and x"])
+def test_what_is_asked_for_first_is_guarded(test):
+    assert names(f"if {test}:\n    a()\nb()") | {"hasattr": None} == {
+        "a": (False, True),
+        "b": (False, False),
+        "hasattr": None,
+    }
+
+
+def test_what_waits_for_something_says_for_what():
+    text = (
+        "try:\n    import one, two.x\nexcept ImportError:\n    a()\nelse:\n    b()\nif debug:\n    c()\nd()"
+    )
+    causes = {
+        node.func.id: cause
+        for node, _, _, cause in walk(ast.parse(text), EDGE)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert causes == {"a": ("one", "two.x"), "b": (), "c": (), "d": None}
+
+
+def test_without_functions_neither_their_bodies_nor_expressions_are_walked():
+    text = "import a\ndef f():\n    import b\nclass C:\n    import c\n    x = [y for y in z]"
+    nodes = [node for node, _, _, _ in walk(ast.parse(text), EDGE, functions=False)]
+    assert [node.names[0].name for node in nodes if isinstance(node, ast.Import)] == ["a", "c"]
+    assert not any(isinstance(node, ast.expr) for node in nodes)

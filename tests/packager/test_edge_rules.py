@@ -1,6 +1,12 @@
+import json
+
 import pytest
 
+from packager.branches import EDGE
+from packager.edge_rules import run_time_rules
 from packager.examine import examine
+from packager.imports import reach
+from packager.project import load
 
 ROUTE = "app/a/route.py"
 
@@ -231,3 +237,101 @@ def test_deep_and_circular_names_are_not_followed_forever(write):
 def test_numbers_divided_in_circles_take_no_time(write):
     lines = [f"{name} = {name} / b / {name} / a" for name in "abcabcabc"]
     assert found_in(write, "a = b = c = 1\n" + "\n".join(lines) + "\na.read_text()") == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("from importlib import import_module as im\nim('socket')", "load = __import__\nload('socket')"),
+        *("import importlib\nimportlib.__import__('x')", "import builtins\nbuiltins.__import__('x')"),
+    ],
+)
+def test_literal_imports_that_the_build_does_not_see(write, text):
+    [found] = found_in(write, text)
+    assert found.rule == "dynamic-code"
+    assert "the build does not see" in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("import sys\nsys.modules['os'].system('x')", "import os\nos.__dict__['system']('x')"),
+        *("import os\nvars(os)['popen']('x')", "import posix\nposix.system('x')", "from posix import system"),
+        *("import shutil\nshutil.os.system('x')", "import os\nos.path.os.fork()"),
+        *(
+            "import os\nif (run := os.system): pass",
+            "import os\nclass A:\n    @os.system\n    def f(self): pass",
+        ),
+        *("import os\nmatch os.system:\n    case x: pass", "import hashlib\nhashlib.scrypt(b'')"),
+        *("import hashlib\nhashlib.new('ripemd160')", "import hmac\nhmac.new(b'', digestmod='sm3')"),
+        *(
+            "import time\ntime.tzset()",
+            "import signal\nsignal.alarm(1)",
+            "from zoneinfo import ZoneInfo as Z\nZ('UTC')",
+        ),
+        *("from concurrent.futures import ThreadPoolExecutor as T", "import asyncio\nasyncio.run(f())"),
+        "try:\n    import pwd\nexcept ImportError:\n    import socket",
+    ],
+)
+def test_what_edge_lacks_in_disguise(write, text):
+    assert set(rules(found_in(write, text))) == {"banned-import"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "import my\nsocket = my.socket\nsocket.socket()",
+            "import js\njs.x",
+            "from lib.x import os\nos.system()",
+        ),
+        *("try:\n    import tomllib\nexcept ImportError:\n    import tomli as tomllib",),
+        *("try:\n    import json\nexcept ImportError:\n    import subprocess",),
+        *("try:\n    import ujson as json\nexcept ImportError:\n    import json",),
+        *(
+            "import time\nif hasattr(time, 'tzset'):\n    time.tzset()",
+            "import hashlib\ngetattr(hashlib, 'scrypt', None)",
+        ),
+        *(
+            "import threading\ndef f(t: threading.Thread) -> threading.Thread: return t",
+            "import fcntl\nfcntl.flock",
+        ),
+        *("import hashlib\nhashlib.new('SHA256')", "import hmac\nhmac.new(b'', b'', 'sha3_256')"),
+        *(
+            "import hashlib\nhashlib.pbkdf2_hmac('sha256', b'', b'', 1)",
+            "import asyncio\nasyncio.to_thread(print)",
+        ),
+        *("from zoneinfo import ZoneInfoNotFoundError", "import sys\nsys.modules['x']"),
+        *("from importlib.util import find_spec\nif find_spec('nowhere'):\n    import nowhere",),
+    ],
+)
+def test_what_only_looks_like_it(write, text):
+    library = "class os:\n    def system(): pass\n"
+    assert found_in(write, text, lib__x=library, my="socket = 1\n", js="x = 1\n") == ()
+
+
+def test_a_fallback_that_is_missing_as_well_is_reported(write):
+    found = found_in(write, "try:\n    import nowhere\nexcept ImportError:\n    import elsewhere")
+    assert [item.message for item in found] == ["nothing provides the module elsewhere"]
+
+
+def test_a_compiled_module_of_the_project(write):
+    root = write(
+        {ROUTE: 'import lib.fast\nruntime = "edge"\ndef GET(): pass\n', "lib/fast.cpython-313.so": "ELF"}
+    )
+    [found] = examine(root).diagnostics
+    assert (found.rule, found.file, found.line) == ("native-extension", ROUTE, 1)
+    assert "lib/fast.cpython-313.so" in found.message
+    write({"lib/fast.py": ""})
+    assert examine(root).diagnostics == ()
+
+
+def test_the_guard_in_the_worker_is_told_the_bans_and_what_comments_allow(write):
+    text = "import socket\nimport subprocess  # packager: allow[banned-import] the exception\nimport pwd\n"
+    project = load(write({ROUTE: text, "lib/x.py": "", "data.txt": ""}))
+    found = reach(project, [ROUTE], EDGE)
+    rules = json.loads(run_time_rules(project, found, [*found.files, "lib/x.py", "data.txt"]))
+    assert rules["project"] == {ROUTE: ["subprocess"], "lib/x.py": []}
+    assert rules["bans"]["socket"] == "edge has no sockets"
+    assert rules["bans"]["os:exec*"] == "edge cannot start processes"
+    assert "pwd" not in rules["bans"]
