@@ -17,7 +17,6 @@ from packager.preview.http import (
     Answer,
     Arrival,
     Headers,
-    Log,
     Receive,
     Send,
     has_no_body,
@@ -33,16 +32,14 @@ _FORBIDDEN_STARTS = (b"proxy-", b"x-accel-", b"x-amz-cf-", b"x-amzn-", b"x-edge-
 
 
 class Cdn:
-    """Serves one edge function (`http.Backend`). `max_duration` in seconds.
+    """Serves one edge function (`http.Backend`).
 
     `lambda_at_edge` removes from answers the headers that CloudFront lets no function set.
     """
 
-    def __init__(self, worker: EdgeWorker, max_duration: int, lambda_at_edge: bool, log: Log) -> None:
+    def __init__(self, worker: EdgeWorker, lambda_at_edge: bool) -> None:
         self._worker = worker
-        self._max_duration = max_duration
         self._lambda_at_edge = lambda_at_edge
-        self._log = log
 
     def start(self) -> None:
         """Start the worker."""
@@ -53,9 +50,9 @@ class Cdn:
         await self._worker.close()
 
     async def serve(self, arrival: Arrival, receive: Receive, send: Send) -> None:
-        """Answer one request: 502 if the worker fails, 504 if it says nothing for `max_duration`.
+        """Answer one request: 502 if the worker is not to be had.
 
-        If that happens within a response, the client's connection is broken off.
+        If it breaks off within a response, for a reason that it logs, so does the client's connection.
         """
         if arrival.method not in METHODS:
             # Node's parser ends such a connection; the app would answer the same.
@@ -64,25 +61,15 @@ class Cdn:
         exchange: _Exchange | None = None
         try:
             address, reader, writer = await self._connect()
-            exchange = _Exchange(arrival, reader, writer, self._max_duration, self._allowed)
+            exchange = _Exchange(arrival, reader, writer, self._allowed)
             try:
                 await exchange.run(receive, send)
-            except TimeoutError:
-                self._worker.end(address, f"no answer to {arrival.method} after {self._max_duration} seconds")
+            except (OSError, h11.ProtocolError):
                 await self._worker.gone(address)
                 raise
-            except (OSError, h11.ProtocolError) as error:
-                if not await self._worker.gone(address):
-                    self._log(f"ERROR the worker broke off its answer: {error}")
-                raise
-        except TimeoutError:
-            failure = message_answer(504, "Gateway Timeout")
         except (OSError, WorkerFailedError, h11.ProtocolError):
-            failure = message_answer(502, "Bad Gateway")
-        else:
-            return
-        if exchange is None or not exchange.answered:
-            await send_answer(send, failure, arrival.method)
+            if exchange is None or not exchange.answered:
+                await send_answer(send, message_answer(502, "Bad Gateway"), arrival.method)
 
     async def _connect(self) -> tuple[Address, asyncio.StreamReader, asyncio.StreamWriter]:
         address = await self._worker.address()
@@ -112,17 +99,14 @@ class _Exchange:
         arrival: Arrival,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        limit: int,
         allowed: Callable[[Headers], Headers],
     ) -> None:
         self.answered = False
         self._arrival = arrival
         self._reader = reader
         self._writer = writer
-        self._limit = limit
         self._allowed = allowed
         self._connection = h11.Connection(h11.CLIENT)
-        self._waits_for_client = False
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Pass both ways at once; ends with the response, or as soon as the client has left."""
@@ -146,9 +130,7 @@ class _Exchange:
         )
         more = True
         while more:
-            self._waits_for_client = True
             message = await receive()
-            self._waits_for_client = False
             if message["type"] == "http.disconnect":
                 return
             if body := message.get("body"):
@@ -188,17 +170,8 @@ class _Exchange:
 
     async def _next_event(self) -> Any:
         while (event := self._connection.next_event()) is h11.NEED_DATA:
-            self._connection.receive_data(await self._read())
+            self._connection.receive_data(await self._reader.read(65536))
         return event
-
-    async def _read(self) -> bytes:
-        """Raises `TimeoutError` after the limit, unless the worker waits for the client as well."""
-        while True:
-            try:
-                return await asyncio.wait_for(self._reader.read(65536), self._limit)
-            except TimeoutError:
-                if not self._waits_for_client:
-                    raise
 
     def _target(self) -> bytes:
         query = self._arrival.query

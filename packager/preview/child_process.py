@@ -121,20 +121,11 @@ def exit_reason(status: int) -> str:
 
 def peak_memory(pid: int) -> int | None:
     """The most memory (bytes) that the process held so far; None where the system does not tell (not Linux)."""
-    return _status_field(pid, "VmHWM:")
-
-
-def own_memory(pid: int) -> int | None:
-    """The memory (bytes) that the process holds for itself now, without mapped files; None as above."""
-    return _status_field(pid, "RssAnon:")
-
-
-def _status_field(pid: int, name: str) -> int | None:
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     for row in text.splitlines():
-        if row.startswith(name):
+        if row.startswith("VmHWM:"):
             return int(row.split()[1]) * 1024
     return None

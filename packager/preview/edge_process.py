@@ -1,7 +1,9 @@
-"""The worker of one edge function: Node serving the artifact's folder, and able to read nothing else.
+"""The server of one edge function: the artifact's `serve.mjs`, which keeps the app in a sandboxed process of its own.
 
-ABSENT ──start──▶ STARTING ──ready line──▶ READY ──exit, kill──▶ ABSENT
-                     └───────exit, 60 s──────────────────────────┘
+ABSENT ──start──▶ STARTING ──ready line──▶ READY ──exit──▶ ABSENT
+                     └─────────exit────────────────────────┘
+
+Time, memory and what user code may reach are the artifact's own to limit, as in the cloud.
 """
 
 import asyncio
@@ -11,12 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from packager.preview.child_process import ChildProcess, exit_reason, own_memory, program, spawn
+from packager.preview.child_process import ChildProcess, exit_reason, program, spawn
 from packager.preview.http import Log
 
-_START_LIMIT = 60.0
 _END_LIMIT = 1.0
-_MEMORY_INTERVAL = 0.1
 _READY = re.compile(r"ready http://(127\.0\.0\.1):(\d+)/?")
 
 
@@ -34,12 +34,11 @@ class WorkerFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EdgeImage:
-    """What a worker is started from: Node, the artifact's folder, exactly these variables. `memory` in MB."""
+    """What a worker is started from: Node, the artifact's folder, exactly these variables."""
 
     node: Path
     folder: Path
     environment: Mapping[str, str]
-    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +76,10 @@ class EdgeWorker:
             raise WorkerFailedError("the preview is ending")
         return await asyncio.shield(self._ready)
 
-    def end(self, address: Address, reason: str) -> None:
-        """Kill the worker at `address`; a later one is not touched."""
-        self._log(f"ERROR the worker is ended: {reason}")
-        address.child.kill()
-
-    async def gone(self, address: Address) -> bool:
-        """Wait shortly for the end of the worker at `address`; whether it has ended."""
-        if self._life is None or self._current is not address.child:
-            return True
-        await asyncio.wait({self._life}, timeout=_END_LIMIT)
-        return self._current is not address.child
+    async def gone(self, address: Address) -> None:
+        """Wait shortly for the end of the worker at `address`."""
+        if self._life is not None and self._current is address.child:
+            await asyncio.wait({self._life}, timeout=_END_LIMIT)
 
     async def close(self) -> None:
         """End the worker and wait until it is gone."""
@@ -98,7 +90,6 @@ class EdgeWorker:
 
     async def _live(self, ready: asyncio.Future[Address]) -> None:
         child: ChildProcess | None = None
-        watch: asyncio.Task[None] | None = None
         reason = "it was closed"
 
         def line(text: str) -> None:
@@ -114,7 +105,6 @@ class EdgeWorker:
                 _command(self._image), cwd=self._image.folder, environment=self._image.environment, line=line
             )
             self._current = child
-            watch = asyncio.create_task(self._watch(child, ready))
             reason = exit_reason(await child.wait())
             self._log(f"ERROR the worker ended with {reason}; the next request starts a new one")
         except OSError as error:
@@ -123,8 +113,6 @@ class EdgeWorker:
         finally:
             self.state = WorkerState.ABSENT
             self._current = None
-            if watch is not None:
-                watch.cancel()
             if not ready.done():
                 ready.set_exception(WorkerFailedError(reason))
                 ready.exception()  # read, so that nobody waiting is no complaint
@@ -132,23 +120,6 @@ class EdgeWorker:
                 child.kill()
                 await child.wait()
 
-    async def _watch(self, child: ChildProcess, ready: asyncio.Future[Address]) -> None:
-        """End a worker that does not come up, or takes more memory than it has."""
-        done, _ = await asyncio.wait({ready}, timeout=_START_LIMIT)
-        if not done:
-            self._log(f"ERROR the worker was not ready after {_START_LIMIT:.0f} seconds")
-            child.kill()
-            return
-        while (used := own_memory(child.pid)) is not None:
-            if used > self._image.memory * 2**20:
-                text = f"{used >> 20} MB used of {self._image.memory} MB; raise `memory` in the route"
-                self._log(f"ERROR the worker is ended: {text}")
-                child.kill()
-                return
-            await asyncio.sleep(_MEMORY_INTERVAL)
-
 
 def _command(image: EdgeImage) -> tuple[str, ...]:
-    quiet = ("--disable-warning=ExperimentalWarning", "--disable-warning=SecurityWarning")
-    permission = ("--permission", f"--allow-fs-read={image.folder}")
-    return program("exec", str(image.node), *quiet, *permission, "serve.mjs", "--port", "0", "--behind-cdn")
+    return program("exec", str(image.node), "serve.mjs", "--port", "0", "--behind-cdn")

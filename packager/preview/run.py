@@ -176,9 +176,9 @@ def _cdn(function: Function, out: Path, values: Mapping[str, str], log: Log) -> 
     from packager.node import node  # noqa: PLC0415 - not every project has edge routes
 
     folder = (out / (function.folder or f"edge/{function.name}")).resolve()
-    image = EdgeImage(node(), folder, {**values, **function.environment}, function.memory)
+    image = EdgeImage(node(), folder, {**values, **function.environment})
     at_edge = function.target == "lambda-edge"
-    return lambda: Cdn(EdgeWorker(image, log), function.max_duration, at_edge, log)
+    return lambda: Cdn(EdgeWorker(image, log), at_edge)
 
 
 def _prefixed(name: str, log: Log) -> Log:

@@ -2,7 +2,8 @@
 import { STATUS_CODES } from "node:http";
 
 import { collect } from "./body.mjs";
-import { Fatal, refusal } from "./bridge.mjs";
+import { refusal } from "./bridge.mjs";
+import { Torn } from "./pending.mjs";
 
 /** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
 
@@ -30,9 +31,11 @@ export const MAX_RESPONSE_BYTES = 2 ** 20;
 
 // AWS, "Restrictions on edge functions": CloudFront answers 502 if a generated response has one of these.
 const FORBIDDEN = new Set(
-  ["connection", "content-length", "expect", "keep-alive", "trailer", "transfer-encoding", "upgrade", "via"].concat(
-    ["x-cache", "x-forwarded-proto", "x-real-ip"],
-  ),
+  ["connection", "content-length", "expect", "keep-alive", "trailer", "transfer-encoding", "upgrade", "via"].concat([
+    "x-cache",
+    "x-forwarded-proto",
+    "x-real-ip",
+  ]),
 );
 const FORBIDDEN_PREFIXES = ["proxy-", "x-accel-", "x-amz-cf-", "x-amzn-", "x-edge-"];
 const TEXT = /^(?:text\/|application\/(?:json|javascript|xml|x-www-form-urlencoded)|[^;]*\+(?:json|xml))/i;
@@ -43,23 +46,21 @@ const TEXT = /^(?:text\/|application\/(?:json|javascript|xml|x-www-form-urlencod
  * @param {Worker} worker
  * @param {{ Records: { cf: { request: EventRequest } }[] }} event
  * @returns {Promise<EventRequest | GeneratedResponse>}
- * @throws {Fatal} if the worker is dead
  */
 export async function originRequest(worker, event) {
   const request = event.Records[0].cf.request;
   const target = bytesOf(request.querystring ? `${request.uri}?${request.querystring}` : request.uri);
-  if (!(await worker.owns(target))) return request;
   const body = bodyOf(request);
   const oversized = request.body?.inputTruncated || (body?.byteLength ?? 0) > worker.settings.max_body_size;
   try {
+    if (!(await worker.owns(target))) return request;
     const reply = await worker.handle(exchangeOf(request, target, oversized ? undefined : body));
     const response = await generated(reply, request);
     // Lambda freezes the process once it has the response, so what runs after it has to end first.
     await reply.done;
     return response;
   } catch (error) {
-    if (error instanceof Fatal) throw error;
-    console.error(error);
+    if (!(error instanceof Torn)) console.error(error);
     return generated(refusal(500, "Internal Server Error"), request);
   }
 }

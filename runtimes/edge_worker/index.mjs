@@ -1,24 +1,20 @@
 // The Lambda@Edge function for CloudFront's origin-request event: handler = index.handler
 import { readFile } from "node:fs/promises";
 
-import { Fatal } from "./bridge.mjs";
-import { originRequest } from "./cloudfront.mjs";
-import { boot } from "./worker.mjs";
+import { MAX_RESPONSE_BYTES, originRequest } from "./cloudfront.mjs";
+import { supervise } from "./supervisor.mjs";
+
+/** Time that Lambda leaves for the answer after a deadline: past max_duration it would end everything without one. */
+const RESERVE_MS = 1_000;
 
 // Lambda@Edge has no environment variables: the deployment puts this file beside the artifact.
-const worker = await boot(await environment());
+const worker = await supervise(new URL("./", import.meta.url), await environment(), {
+  maxResponse: MAX_RESPONSE_BYTES,
+  reserve: RESERVE_MS,
+});
 
 /** @param {Parameters<typeof originRequest>[1]} event */
-export async function handler(event) {
-  try {
-    return await originRequest(worker, event);
-  } catch (error) {
-    console.error(error);
-    // Lambda keeps a process that answers; only one that ends is replaced.
-    if (error instanceof Fatal) process.exit(1);
-    throw error;
-  }
-}
+export const handler = (event) => originRequest(worker, event);
 
 /** @returns {Promise<Record<string, string>>} */
 async function environment() {

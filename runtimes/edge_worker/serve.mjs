@@ -1,20 +1,22 @@
 // Serves this artifact alone on 127.0.0.1: node serve.mjs --port N [--behind-cdn]
 //
 // Variables and secrets come from the process's own environment. Prints `ready http://127.0.0.1:N` once the
-// app is loaded. Runs under `node --permission --allow-fs-read=<this folder>`.
-import { createServer } from "node:http";
-import { pipeline } from "node:stream/promises";
+// app is loaded, which runs in a process of its own.
 import { parseArgs } from "node:util";
 
 import { collect } from "./body.mjs";
-import { Fatal, refusal } from "./bridge.mjs";
-import { boot } from "./worker.mjs";
+import { refusal } from "./bridge.mjs";
+import { Torn } from "./pending.mjs";
+import { supervise } from "./supervisor.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
 /** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
+/** @import { Supervised } from "./supervisor.mjs" */
 
 const HOST = "127.0.0.1";
 const VIEWER = "cloudfront-viewer-";
+/** What an HTTP API takes from a function (AWS Lambda quotas, payload of a synchronous invocation). */
+const MAX_RESPONSE_BYTES = 6 * 2 ** 20;
 /** How long a client may go on sending a body that was refused, so that it gets to read the answer. */
 const REFUSED_MS = 5_000;
 /** How long requests may go on after SIGTERM. */
@@ -23,13 +25,15 @@ const FAREWELL_MS = 2_000;
 const IDLE_MS = 75_000;
 
 const { port, behindCdn } = options();
-// Node's own report of an uncaught error shows the source line, and Pyodide's JavaScript is one line of a megabyte.
 process.on("uncaughtException", fail);
-// A promise that the app forgot is no reason to end the requests of others.
-process.on("unhandledRejection", (reason) => console.error(reason));
+const supervised = supervise(new URL("./", import.meta.url), process.env, { maxResponse: MAX_RESPONSE_BYTES });
+supervised.catch(fail);
+// Loaded while the other process starts.
+const [{ createServer }, { pipeline }] = await Promise.all([import("node:http"), import("node:stream/promises")]);
 const server = createServer({ keepAliveTimeout: IDLE_MS });
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, leave);
-const worker = await boot(process.env).catch(fail);
+/** @type {Supervised} */
+const worker = await supervised;
 server.on("request", (request, response) => {
   answer(worker, request, response).catch((error) => {
     console.error(error);
@@ -44,6 +48,7 @@ server.listen(port, HOST, () => {
 
 /** Let requests that have begun come to their end, but not for ever. */
 function leave() {
+  // The app's process ends with this one.
   if (!server.listening) process.exit(0);
   server.close(() => process.exit(0));
   server.closeIdleConnections();
@@ -69,8 +74,7 @@ function options() {
  * @returns {never}
  */
 function fail(error) {
-  // A Python error's message is its traceback; JavaScript's own stack would say nothing more.
-  console.error(error.name === "PythonError" ? error.message : error);
+  console.error(error);
   process.exit(1);
 }
 
@@ -94,8 +98,7 @@ async function answer(worker, request, response) {
     await send(await worker.handle(exchangeOf(request, body), gone.signal), response);
   } catch (error) {
     if (gone.signal.aborted) return;
-    console.error(error);
-    if (error instanceof Fatal) response.on("close", () => process.exit(1));
+    if (!(error instanceof Torn)) console.error(error);
     if (response.headersSent) response.destroy();
     else await send(refusal(500, "Internal Server Error"), response);
   }
@@ -163,6 +166,7 @@ function addressOf(viewer) {
 async function send(reply, response) {
   response.strictContentLength = true;
   response.writeHead(reply.status, reply.headers);
-  if (reply.body instanceof ReadableStream) await pipeline(reply.body, response);
-  else response.end(reply.body ?? undefined);
+  // Not by asking for ReadableStream, which takes Node milliseconds to load.
+  if (reply.body === null || reply.body instanceof Uint8Array) response.end(reply.body ?? undefined);
+  else await pipeline(reply.body, response);
 }

@@ -83,7 +83,6 @@ const server = http.createServer({ insecureHTTPParser: false }, async (request, 
   const url = new URL(request.url, "http://localhost");
   const action = url.pathname.split("/").at(-1);
   if (action === "exit") process.exit(3);
-  if (action === "spin") while (true) {}
   if (action === "hold") return;
   if (action === "early") {
     response.writeHead(413, { "content-length": "5" });
@@ -113,17 +112,6 @@ const server = http.createServer({ insecureHTTPParser: false }, async (request, 
   }
   if (action === "empty") {
     response.writeHead(204).end();
-    return;
-  }
-  if (action === "read") {
-    const { readFileSync } = await import("node:fs");
-    let text;
-    try {
-      text = readFileSync(decodeURIComponent(url.search.slice(1)), "utf8");
-    } catch (error) {
-      text = error.code;
-    }
-    response.end(text);
     return;
   }
   const chunks = [];

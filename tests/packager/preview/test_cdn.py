@@ -48,19 +48,6 @@ def test_worker_gets_the_apps_variables_and_nothing_else(
     exercise(built(edge()), use)
 
 
-def test_worker_reads_its_folder_alone(edge: Make, built: Built, exercise: Any) -> None:
-    out = built(edge())
-
-    async def use(running: Any) -> None:
-        assert (await running.client.get(f"/edge/read?{out}/edge/edge/serve.mjs")).text.startswith(
-            "\nimport http"
-        )
-        for path in (f"{out}/manifest.json", "/etc/passwd", "/proc/self/environ"):
-            assert (await running.client.get(f"/edge/read?{path}")).text == "ERR_ACCESS_DENIED"
-
-    exercise(out, use)
-
-
 def test_bodies_pass_with_length_and_chunked(edge: Make, built: Built, exercise: Any) -> None:
     async def chunks() -> Any:
         yield b"one,"
@@ -143,20 +130,6 @@ def test_crash_is_502_and_the_next_request_gets_a_fresh_worker(
         assert (await running.client.get("/edge/x")).json()["pid"] != first
 
     exercise(built(edge()), use)
-
-
-@pytest.mark.parametrize("action", ["spin", "hold"])
-def test_worker_without_an_answer_in_time_is_killed_with_504(
-    edge: Make, built: Built, exercise: Any, action: str
-) -> None:
-    async def use(running: Any) -> None:
-        first = (await running.client.get("/edge/x")).json()["pid"]
-        late = await running.client.get(f"/edge/{action}")
-        assert (late.status_code, late.json()) == (504, {"message": "Gateway Timeout"})
-        assert not alive(first)
-        assert (await running.client.get("/edge/x")).json()["pid"] != first
-
-    exercise(built(edge(max_duration=1)), use)
 
 
 def test_connection_breaks_off_if_the_worker_dies_within_its_answer(
