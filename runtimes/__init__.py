@@ -8,17 +8,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runtimes.client import FetchError, FetchResponse, FetchTimeoutError, fetch
     from runtimes.context import after, cookies, headers
     from runtimes.navigation import forbidden, not_found, permanent_redirect, redirect, unauthorized
     from runtimes.requests import Geo, Request
     from runtimes.responses import Response
 
 __all__ = [
+    "FetchError",
+    "FetchResponse",
+    "FetchTimeoutError",
     "Geo",
     "Request",
     "Response",
     "after",
     "cookies",
+    "fetch",
     "forbidden",
     "headers",
     "not_found",
@@ -28,6 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    **dict.fromkeys(("FetchError", "FetchResponse", "FetchTimeoutError", "fetch"), "runtimes.client"),
     **dict.fromkeys(("after", "cookies", "headers"), "runtimes.context"),
     **dict.fromkeys(
         ("forbidden", "not_found", "permanent_redirect", "redirect", "unauthorized"), "runtimes.navigation"

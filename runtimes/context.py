@@ -41,6 +41,11 @@ def enter(context: RequestContext) -> None:
     _current.set(context)
 
 
+def running() -> RequestContext | None:
+    """The state of the request that is being answered; None outside one."""
+    return _current.get(None)
+
+
 def current(name: str) -> RequestContext:
     """The state of the request that is being answered; `name` is the function that asks, for the error outside one."""
     try:

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from runtimes.requests import Request
 from runtimes.responses import REDIRECT_STATUSES, NextResponse, Response
 from runtimes.table import METHODS
 
-_BREAK = re.compile(rb"[\r\n\0]")
 _HAS_THREADS = sys.platform != "emscripten"
 
 
@@ -33,9 +31,18 @@ class Handler:
     place: str
 
 
+type Importer = Callable[[Path, str], ModuleType]
+"""Gives the module of a file below a root."""
+
+
+def module_name(file: str) -> str:
+    """The name under which `load_module` imports a file."""
+    return file.removesuffix(".py").replace("/", ".")
+
+
 def load_module(root: Path, file: str) -> ModuleType:
     """Import a `route.py` or `middleware.py`, whose folders need not be identifiers. Raises what it raises."""
-    name = file.removesuffix(".py").replace("/", ".")
+    name = module_name(file)
     spec = importlib.util.spec_from_file_location(name, root / file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} cannot be loaded", name=name, path=str(root / file))
@@ -73,11 +80,15 @@ def handler(function: Callable[..., Any], place: str) -> Handler:
     return Handler(function, arity, asynchronous, place)
 
 
-async def call(target: Handler, request: Request, params: dict[str, Any]) -> object:
-    """Call a handler: an async one here, a sync one in a thread where there are threads."""
+def call(target: Handler, request: Request, params: dict[str, Any]) -> Awaitable[object]:
+    """Call a handler: an async one here, a sync one, once it is awaited, in a thread where there are threads."""
     arguments = (request, params)[: target.arity]
     if target.asynchronous:
-        return await cast("Awaitable[object]", target.function(*arguments))
+        return cast("Awaitable[object]", target.function(*arguments))
+    return _call_sync(target, arguments)
+
+
+async def _call_sync(target: Handler, arguments: tuple[object, ...]) -> object:
     if not _HAS_THREADS:
         result = target.function(*arguments)
     else:
@@ -112,7 +123,8 @@ def check(response: StarletteResponse, place: str) -> None:
     if not 200 <= status <= 599:
         raise ValueError(f"{place}: status {status} is outside 200–599")
     rows = response.raw_headers
-    if _BREAK.search(b" ".join(chain.from_iterable(rows))) or b"" in dict(rows):
+    text = b" ".join(chain.from_iterable(rows))
+    if len(text.translate(None, b"\r\n\0")) != len(text) or b"" in dict(rows):
         raise ValueError(f"{place}: a header of the response has no name, or a line break")
     if 300 <= status <= 399 and status not in REDIRECT_STATUSES and "location" in response.headers:
         raise ValueError(f"{place}: {status} is not a redirect status")

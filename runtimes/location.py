@@ -11,7 +11,7 @@ from runtimes.site import CompiledSite, Rewrite
 from runtimes.table import RouteEntry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and each request makes one
 class Place:
     """The route that a request ends at, None without one, and the request as the handler gets it.
 

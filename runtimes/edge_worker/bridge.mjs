@@ -42,17 +42,28 @@ import { send } from "./fetch.mjs";
  * @property {number} max_body_size in bytes, that of the route which takes the most
  * @property {number} max_duration in seconds
  * @property {number} memory in MB
+ * @property {"snapshot" | "stock"} [loader] the former if not said
+ * @property {string} [identity] of the snapshot
  */
 
 /**
  * What is used of Pyodide and of the Python functions of `runtimes.edge`.
  * @typedef {object} Bridge
- * @property {(number: number, head: string, body: Uint8Array | undefined) => void} handle
+ * @property {(number: number, head: number, body: number, fields: number, large?: Uint8Array) => number} handle
  * @property {(number: number) => void} disconnect
  * @property {(target: string) => boolean} owns
+ *
+ * @typedef {object} SharedBytes a Python `bytearray`
+ * @property {() => SharedBytes} copy
+ * @property {(type: string) => { data: Uint8Array<ArrayBuffer>, release: () => void }} getBuffer
  */
 
 const QUEUE_BYTES = 64 * 1024;
+/** How many fields come before the headers. */
+const REQUEST_FIELDS = 2;
+const ENDED = Promise.resolve();
+/** `MAX_HEAD` of runtimes/edge/bridge.py. */
+const MAX_HEAD = 2 ** 20;
 
 /** The interpreter cannot go on; the process should end and be replaced. */
 export class Fatal extends Error {}
@@ -69,29 +80,107 @@ export function refusal(status, error) {
   return { status, headers, body, done: Promise.resolve() };
 }
 
+/** What the two sides share: the requests that Python has not ended, and the buffers that messages lie in. */
+export class Open {
+  /** @type {Map<number, Pending>} */
+  pending = new Map();
+  /** @type {Map<number, AbortController>} */
+  fetches = new Map();
+  /** @type {Shared | undefined} */
+  requests;
+  /** @type {Shared | undefined} */
+  answers;
+  /** The message that did not fit. @type {Uint8Array<ArrayBuffer> | undefined} */
+  large;
+
+  /**
+   * Take the answer's message out of Python's memory.
+   * @param {number} sizes see `Bridge.put` in runtimes/edge/bridge.py
+   * @returns {{ head: string, body: Uint8Array<ArrayBuffer> | undefined }}
+   */
+  take(sizes) {
+    const headSize = sizes % MAX_HEAD;
+    const size = headSize + (sizes - headSize) / MAX_HEAD;
+    const { large } = this;
+    this.large = undefined;
+    const bytes = large === undefined ? /** @type {Shared} */ (this.answers).bytes() : bufferOf(large);
+    const head = bytes.toString("latin1", 0, headSize);
+    if (size === headSize) return { head, body: undefined };
+    return {
+      head,
+      body: large === undefined ? new Uint8Array(bytes.subarray(headSize, size)) : large.subarray(headSize),
+    };
+  }
+}
+
+/** A `bytearray`. Its place in memory is fixed, but views of memory end when memory grows. */
+class Shared {
+  #array;
+  #view;
+
+  /** @param {SharedBytes} array */
+  constructor(array) {
+    this.#array = array.copy();
+    this.#view = this.#viewed();
+  }
+
+  bytes() {
+    if (this.#view.byteLength === 0) this.#view = this.#viewed();
+    return this.#view;
+  }
+
+  #viewed() {
+    const lock = this.#array.getBuffer("u8");
+    const view = bufferOf(lock.data);
+    lock.release();
+    return view;
+  }
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+function bufferOf({ buffer, byteOffset, byteLength }) {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /**
  * The functions that Python calls; see `Host` in runtimes/edge/bridge.py. Its None is undefined here, and the other way round.
- * @param {Map<number, Pending>} open
+ * @param {Open} open
  */
 export function host(open) {
   return {
-    /** @type {(number: number, head: string, body: Uint8Array | undefined, more: boolean) => void} */
-    start: (number, head, body, more) => open.get(number)?.start(head, body, more),
-    /** @type {(number: number, body: Uint8Array | undefined, more: boolean) => Promise<void> | undefined} */
-    chunk: (number, body, more) => open.get(number)?.chunk(body, more),
+    /** @type {(requests: SharedBytes, answers: SharedBytes) => void} */
+    share(requests, answers) {
+      open.requests = new Shared(requests);
+      open.answers = new Shared(answers);
+    },
+    /** @type {(message: Uint8Array<ArrayBuffer>) => void} */
+    large(message) {
+      open.large = message;
+    },
+    /** @type {(number: number, sizes: number, more: boolean) => void} */
+    start: (number, sizes, more) => open.pending.get(number)?.start(open.take(sizes), more),
+    /** @type {(number: number, sizes: number, more: boolean) => Promise<void> | undefined} */
+    chunk: (number, sizes, more) => open.pending.get(number)?.chunk(open.take(sizes).body, more),
     /** @type {(number: number, failed: boolean) => void} */
     done(number, failed) {
-      const pending = open.get(number);
-      open.delete(number);
+      const pending = open.pending.get(number);
+      open.pending.delete(number);
       pending?.end(failed);
     },
-    fetch: send,
+    /** @type {(number: number, head: string, body: Uint8Array<ArrayBuffer> | undefined) => Promise<[string, Uint8Array | undefined]>} */
+    fetch(number, head, body) {
+      const unwanted = new AbortController();
+      open.fetches.set(number, unwanted);
+      return send(head, body, unwanted.signal).finally(() => open.fetches.delete(number));
+    },
+    /** @type {(number: number) => void} */
+    abort: (number) => open.fetches.get(number)?.abort(),
   };
 }
 
 /**
  * @param {Bridge} bridge
- * @param {Map<number, Pending>} open
+ * @param {Open} open
  * @param {Settings} settings
  * @returns {Worker}
  */
@@ -104,15 +193,20 @@ export function serving(bridge, open, settings) {
       if (signal?.aborted) return Promise.reject(signal.reason);
       const number = (last += 1);
       const pending = new Pending(() => bridge.disconnect(number));
-      open.set(number, pending);
+      open.pending.set(number, pending);
       try {
-        bridge.handle(number, headOf(exchange), exchange.body?.byteLength ? exchange.body : undefined);
+        const sizes = ask(bridge, open, number, exchange);
+        if (sizes > 0) {
+          open.pending.delete(number);
+          return Promise.resolve(whole(open.take(sizes), ENDED));
+        }
+        if (sizes < 0) pending.start(open.take(-sizes), false);
       } catch (error) {
         // Python catches whatever the app raises, so what arrives here is the end of the interpreter.
-        open.delete(number);
+        open.pending.delete(number);
         return Promise.reject(new Fatal("the Python interpreter has crashed", { cause: error }));
       }
-      if (signal !== undefined && open.has(number)) {
+      if (signal !== undefined && open.pending.has(number)) {
         signal.addEventListener("abort", () => pending.abort(signal.reason), { once: true });
       }
       return pending.reply;
@@ -120,10 +214,45 @@ export function serving(bridge, open, settings) {
   };
 }
 
-/** @param {Exchange} exchange */
-function headOf({ method, target, scheme, httpVersion, headers, client, server, cdn, body }) {
-  const oversized = body === undefined;
-  return JSON.stringify({ method, target, scheme, http_version: httpVersion, headers, client, server, cdn, oversized });
+/**
+ * Put the request into Python's memory, and Python to work.
+ * @param {Bridge} bridge
+ * @param {Open} open
+ * @param {number} number
+ * @param {Exchange} exchange
+ */
+function ask(bridge, open, number, { method, target, scheme, httpVersion, headers, client, server, cdn, body }) {
+  const flags = (cdn ? "c" : "") + (body === undefined ? "o" : "");
+  let head = `${method}\n${scheme}\n${httpVersion}\n${flags}\n${addressOf(client)}\n${addressOf(server)}\0${target}`;
+  for (let at = 0; at < headers.length; at += 2) head += `\0${headers[at].toLowerCase()}\0${headers[at + 1]}`;
+  const fields = REQUEST_FIELDS + headers.length;
+  const size = head.length;
+  const bodySize = body?.byteLength ?? 0;
+  const bytes = /** @type {Shared} */ (open.requests).bytes();
+  if (size + bodySize > bytes.byteLength) {
+    const large = Buffer.allocUnsafeSlow(size + bodySize);
+    large.write(head, "latin1");
+    if (body) large.set(body, size);
+    return bridge.handle(number, size, bodySize, fields, new Uint8Array(large.buffer));
+  }
+  bytes.write(head, "latin1");
+  if (body) bytes.set(body, size);
+  return bridge.handle(number, size, bodySize, fields);
+}
+
+/** @param {[string, number] | null} address */
+function addressOf(address) {
+  return address === null ? "\n" : `${address[0]}\n${address[1]}`;
+}
+
+/**
+ * @param {{ head: string, body: Uint8Array | undefined }} message
+ * @param {Promise<void>} done
+ * @returns {Reply}
+ */
+function whole({ head, body }, done) {
+  const headers = head.split("\0");
+  return { status: Number(headers.shift()), headers, body: body ?? null, done };
 }
 
 /** A request that Python has not ended. */
@@ -148,14 +277,13 @@ class Pending {
   }
 
   /**
-   * @param {string} head
-   * @param {Uint8Array | undefined} body
+   * @param {{ head: string, body: Uint8Array | undefined }} message
    * @param {boolean} more
    */
-  start(head, body, more) {
-    const [status, headers] = JSON.parse(head);
-    const done = this.#done.promise;
-    this.#reply.resolve({ status, headers, body: more ? this.#streamed(body) : (body ?? null), done });
+  start(message, more) {
+    const reply = whole(message, this.#done.promise);
+    if (more) reply.body = this.#streamed(message.body);
+    this.#reply.resolve(reply);
   }
 
   /**

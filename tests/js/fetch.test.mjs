@@ -9,13 +9,24 @@ import { send } from "../../runtimes/edge_worker/fetch.mjs";
 const bytes = new TextEncoder();
 const server = createServer(async (request, response) => {
   if (request.url === "/silent") return;
+  if (request.url === "/slow") {
+    response.write("a part");
+    return;
+  }
   if (request.url === "/torn") {
     response.writeHead(200, { "content-length": "10" });
     response.write("half", () => response.destroy());
     return;
   }
   if (request.url === "/redirect") {
-    response.writeHead(302, [["location", "/x"], ["set-cookie", "a=1"], ["set-cookie", "b=2"]].flat());
+    response.writeHead(
+      302,
+      [
+        ["location", "/x"],
+        ["set-cookie", "a=1"],
+        ["set-cookie", "b=2"],
+      ].flat(),
+    );
     response.end();
     return;
   }
@@ -42,23 +53,45 @@ after(() => {
 });
 
 /**
- * @param {string} path
- * @param {{ method?: string, headers?: string[], body?: Uint8Array<ArrayBuffer>, timeout?: number, limit?: number }} [options]
+ * @typedef {object} Options
+ * @property {string} [method]
+ * @property {string[]} [headers]
+ * @property {Uint8Array<ArrayBuffer>} [body]
+ * @property {number | null} [timeout]
+ * @property {number | null} [idle]
+ * @property {number} [limit]
+ * @property {AbortSignal} [signal]
  */
-async function ask(path, { method = "GET", headers = [], body, timeout = 25_000, limit = 1000 } = {}) {
-  const [head, content] = await send(JSON.stringify({ method, url: origin + path, headers, timeout, limit }), body);
+
+/**
+ * @param {string} path
+ * @param {Options} [options]
+ */
+async function ask(path, { body, signal = new AbortController().signal, ...options } = {}) {
+  const url = origin + path;
+  const asked = { method: "GET", url, headers: [], timeout: 25_000, idle: null, limit: 1000, ...options };
+  const [head, content] = await send(JSON.stringify(asked), body, signal);
   return { ...JSON.parse(head), text: content && new TextDecoder().decode(content) };
 }
 
 test("method, target, headers and body are sent as given", async () => {
-  const { status, text } = await ask("/a?b=%zz", { method: "QUERY", headers: ["x-a", "\xe4"], body: bytes.encode("body") });
+  const { status, text } = await ask("/a?b=%zz", {
+    method: "QUERY",
+    headers: ["x-a", "\xe4"],
+    body: bytes.encode("body"),
+  });
   assert.deepEqual([status, JSON.parse(text ?? "")], [200, ["QUERY", "/a?b=%zz", "\xe4", "body"]]);
 });
 
 test("a redirect is the answer, every cookie its own header", async () => {
   const { status, headers } = await ask("/redirect");
   assert.equal(status, 302);
-  assert.deepEqual(headers.slice(headers.indexOf("set-cookie")).slice(0, 4), ["set-cookie", "a=1", "set-cookie", "b=2"]);
+  assert.deepEqual(headers.slice(headers.indexOf("set-cookie")).slice(0, 4), [
+    "set-cookie",
+    "a=1",
+    "set-cookie",
+    "b=2",
+  ]);
 });
 
 test("what fetch has decoded is not called encoded", async () => {
@@ -69,9 +102,17 @@ test("what fetch has decoded is not called encoded", async () => {
 });
 
 test("an answer above the limit, a torn and a late one are errors", async () => {
-  assert.equal((await ask("/", { limit: 3 })).error, "its answer is larger than 3 bytes");
-  assert.equal((await ask("/torn")).error, "UND_ERR_SOCKET");
-  assert.equal((await ask("/silent", { timeout: 50 })).error, "there was no whole answer after 0.05 seconds");
+  for (const [path, options, error, kind] of /** @type {[string, Options, string, string][]} */ ([
+    ["/", { limit: 3 }, "its answer is larger than 3 bytes", "size"],
+    ["/torn", {}, "UND_ERR_SOCKET", "answer"],
+    ["/silent", { timeout: 50 }, "there was no whole answer after 0.05 seconds", "timeout"],
+    ["/silent", { timeout: null, idle: 50 }, "nothing came for 0.05 seconds", "timeout"],
+    ["/slow", { timeout: null, idle: 50 }, "nothing came for 0.05 seconds", "timeout"],
+    ["/silent", { signal: AbortSignal.abort() }, "it gave no valid answer (AbortError)", "answer"],
+  ])) {
+    const answer = await ask(path, options);
+    assert.deepEqual([answer.error, answer.kind], [error, kind], path);
+  }
 });
 
 test("an origin where nobody listens is an error that names no URL", async () => {
@@ -80,6 +121,7 @@ test("an origin where nobody listens is an error that names no URL", async () =>
   const address = closed.address();
   closed.close();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/?secret`;
-  const [head] = await send(JSON.stringify({ method: "GET", url, headers: [], timeout: 5000, limit: 9 }), undefined);
-  assert.deepEqual(JSON.parse(head), { error: "ECONNREFUSED" });
+  const asked = { method: "GET", url, headers: [], timeout: 5000, idle: null, limit: 9 };
+  const [head] = await send(JSON.stringify(asked), undefined, new AbortController().signal);
+  assert.deepEqual(JSON.parse(head), { error: "ECONNREFUSED", kind: "connect" });
 });

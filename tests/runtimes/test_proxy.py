@@ -16,10 +16,11 @@ from typing import NoReturn
 
 import pytest
 
-from runtimes import proxy
-from runtimes.proxy import MAX_ANSWER, MAX_HOPS, Incoming, Outgoing, forward
+from runtimes import proxy, sockets
+from runtimes.proxy import MAX_ANSWER, MAX_HOPS, forward
 from runtimes.requests import Request
 from runtimes.responses import Response
+from runtimes.transport import SEND, Incoming, Outgoing, Send
 
 type Rows = list[tuple[bytes, bytes]]
 
@@ -75,10 +76,10 @@ class Sent:
     body: bytes = b""
     send_headers: Rows = field(default_factory=list)
 
-    def to(self, url: str, fetch: proxy.Fetch | None = None) -> Response:
-        scope = {"type": "http", "method": self.method, "headers": self.headers}
-        if fetch is not None:
-            scope[proxy.FETCH] = fetch
+    def to(self, url: str, send: Send | None = None) -> Response:
+        scope: dict[str, object] = {"type": "http", "method": self.method, "headers": self.headers}
+        if send is not None:
+            scope[SEND] = send
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": self.body}
@@ -279,17 +280,17 @@ def test_https_needs_a_certificate_that_is_trusted(
     context.load_cert_chain(certificate, key)
     target.socket = context.wrap_socket(target.socket, server_side=True)
     url = target.origin.replace("http:", "https:")
-    proxy._tls.cache_clear()
+    sockets._tls.cache_clear()
     try:
         assert seen(Sent().to(url)) == BAD_GATEWAY
         assert "CERTIFICATE_VERIFY_FAILED" in caplog.text
-        proxy._tls.cache_clear()
+        sockets._tls.cache_clear()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert told(Sent().to(url))[0] == "GET / HTTP/1.1"
         monkeypatch.undo()
         assert seen(Sent().to(url.replace("127.0.0.1", "localhost"))) == BAD_GATEWAY
     finally:
-        proxy._tls.cache_clear()
+        sockets._tls.cache_clear()
 
 
 def test_many_hops_at_once_need_no_thread_of_the_loops_pool(target: Target) -> None:
@@ -303,7 +304,7 @@ def test_many_hops_at_once_need_no_thread_of_the_loops_pool(target: Target) -> N
 
 
 class NoThreads(ThreadPoolExecutor):
-    def submit(self, *arguments: object, **named: object) -> NoReturn:  # type: ignore[override]
+    def submit(self, *arguments: object, **named: object) -> NoReturn:
         raise AssertionError("the pool of the loop was used")
 
 
@@ -320,9 +321,9 @@ class NoThreads(ThreadPoolExecutor):
 def test_a_url_is_spelled_as_fetch_would(url: str, origin: str, target: str) -> None:
     sent: list[Outgoing] = []
 
-    async def fetch(outgoing: Outgoing) -> Incoming:
+    async def send(outgoing: Outgoing) -> Incoming:
         sent.append(outgoing)
         return Incoming(200, [], b"")
 
-    assert Sent().to(url, fetch).status_code == 200
+    assert Sent().to(url, send).status_code == 200
     assert (sent[0].to.origin, sent[0].to.target) == (origin, target)
