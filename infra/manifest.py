@@ -70,12 +70,23 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The memory snapshot of an edge artifact, the only part of it that two builds do not make alike.
+
+    `files` are relative to the artifact's folder, `identity` is the hash of what the snapshot was made of.
+    """
+
+    files: tuple[str, ...]
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One artifact and what runs it.
 
     `artifact` and, for edge, `folder` are relative to the build output. `sha256` is the zip's. `target`
     names a module of `packager.targets`. `python` (`"3.13"`) and `architecture` (`"arm64"`, `"x86_64"`)
-    are None on edge. `environment` holds variables that the tool itself sets, never the user's.
+    are None on edge, `snapshot` elsewhere. `environment` holds variables that the tool itself sets, never the user's.
     """
 
     name: str
@@ -93,6 +104,7 @@ class Function:
     architecture: str | None = None
     folder: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +213,10 @@ def _middleware(row: dict[str, Any]) -> Middleware:
 
 
 def _function(row: dict[str, Any]) -> Function:
-    return _build(
-        Function, row, distributions=tuple(_build(Distribution, item) for item in row["distributions"])
-    )
+    distributions = tuple(_build(Distribution, item) for item in row["distributions"])
+    given = row.get("snapshot")
+    snapshot = None if given is None else Snapshot(tuple(given["files"]), given["identity"])
+    return _build(Function, row, distributions=distributions, snapshot=snapshot)
 
 
 def _site(row: dict[str, Any]) -> Site:

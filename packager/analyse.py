@@ -3,58 +3,51 @@
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from infra.manifest import Middleware
-from packager.check import runtime_of_auto
 from packager.diagnostics import Diagnostic, in_order
-from packager.guards import can_meet
 from packager.literals import LiteralError, bindings, constants, evaluate
-from packager.model import App, MiddlewareFile, Project, Route, RouteFile, Tree
-from packager.route_config import DEFAULTS, EDGE_MAX_DURATION, Declared
+from packager.model import MiddlewareFile, Project, RouteFile, Tree
+from packager.route_config import Declared
 from packager.route_config import read as read_config
 from packager.sources import Node, Source, column, read
 from runtimes.matchers import MatcherError, parse
 from runtimes.table import METHODS
-
-if TYPE_CHECKING:
-    from infra.manifest import Runtime
 
 _LOWERCASE = frozenset(METHODS) - {"QUERY"}
 """Names that are surely meant as handlers in whatever case; `query` is a common name for a helper."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A route file with what its source says, before the defaults of a runtime."""
+class RouteSource:
+    """A route file with what its source says. `methods` are those it defines itself."""
 
     file: RouteFile
     declared: Declared
     methods: frozenset[str]
 
 
-def analyse(project: Project, tree: Tree) -> tuple[App, tuple[Diagnostic, ...]]:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that the sources of routes and middleware say; where `auto` routes run is not known yet."""
+
+    project: Project
+    routes: tuple[RouteSource, ...]
+    middleware: tuple[Middleware, ...]
+
+
+def analyse(project: Project, tree: Tree) -> tuple[Sources, tuple[Diagnostic, ...]]:
     """Read every route and middleware of the tree.
 
-    Routes that Python refuses or that have no handlers are left out of the app; constants with a fault count as
-    absent. Middleware stays in it: with a fault it is before every request of its folder, so that nothing that
-    it should guard goes unguarded. A route with `runtime = "auto"` gets the runtime that `check` finds for it.
-    Reports `syntax-error`, `no-handlers`, `lowercase-method`, `invalid-config` and `invalid-matcher`.
+    Routes that Python refuses or that have no handlers are left out; constants with a fault count as absent.
+    Middleware stays: with a fault it is before every request of its folder, so that nothing that it should
+    guard goes unguarded. Reports `syntax-error`, `no-handlers`, `lowercase-method`, `invalid-config` and
+    `invalid-matcher`.
     """
     found: list[Diagnostic] = []
     middleware = tuple(_middleware(project, file, found) for file in tree.middleware)
-    read_files = [item for file in tree.routes if (item := _route(project, file, found))]
-    on_nodejs = any(item.declared.runtime in ("nodejs", "python") for item in read_files)
-    routes = []
-    for item in read_files:
-        runtime = item.declared.runtime
-        if runtime == "auto":
-            before = [
-                row for row in middleware if not on_nodejs or can_meet(row, _with_defaults(item, "nodejs"))
-            ]
-            runtime = _runtime_of_auto(project, item, before)
-        routes.append(_with_defaults(item, "edge" if runtime == "edge" else "nodejs"))
-    return App(project, tuple(routes), middleware), in_order(found)
+    routes = tuple(item for file in tree.routes if (item := _route(project, file, found)))
+    return Sources(project, routes, middleware), in_order(found)
 
 
 def handlers(bound: Mapping[str, list[Node]], names: Mapping[str, ast.expr]) -> frozenset[str]:
@@ -64,7 +57,7 @@ def handlers(bound: Mapping[str, list[Node]], names: Mapping[str, ast.expr]) -> 
     )
 
 
-def _route(project: Project, file: RouteFile, found: list[Diagnostic]) -> _Read | None:
+def _route(project: Project, file: RouteFile, found: list[Diagnostic]) -> RouteSource | None:
     source = read(project.root, file.file)
     if isinstance(source, Diagnostic):
         found.append(source)
@@ -76,32 +69,7 @@ def _route(project: Project, file: RouteFile, found: list[Diagnostic]) -> _Read 
     found += (*faults, *misspelt)
     if not methods and not misspelt:
         found.append(_no_handlers(source))
-    return _Read(file, declared, methods) if methods else None
-
-
-def _runtime_of_auto(project: Project, item: _Read, before: list[Middleware]) -> "Runtime":
-    if (item.declared.max_duration or 0) > EDGE_MAX_DURATION:
-        return "nodejs"
-    return runtime_of_auto(project, [item.file.file, *(row.file for row in before)])
-
-
-def _with_defaults(item: _Read, runtime: "Runtime") -> Route:
-    declared, defaults = item.declared, DEFAULTS[runtime]
-    automatic = {"OPTIONS", *(["HEAD"] if "GET" in item.methods else [])}
-    return Route(
-        file=item.file.file,
-        path=item.file.path,
-        params=item.file.params,
-        methods=tuple(sorted(item.methods | automatic)),
-        runtime=runtime,
-        declared_runtime=declared.runtime,
-        max_duration=defaults.max_duration if declared.max_duration is None else declared.max_duration,
-        memory=defaults.memory if declared.memory is None else declared.memory,
-        max_body_size=defaults.max_body_size if declared.max_body_size is None else declared.max_body_size,
-        revalidate=declared.revalidate,
-        cors=declared.cors,
-        isolate=declared.isolate,
-    )
+    return RouteSource(file, declared, methods) if methods else None
 
 
 def _misspelt(source: Source) -> list[Diagnostic]:

@@ -1,4 +1,4 @@
-"""The pipeline: load → discover → analyse → check (`examine`) → resolve → bundle → manifest.
+"""The pipeline: load → discover → analyse → resolve → place → check (all in `examine`) → bundle → manifest.
 
 Each stage is a function of the values before it. Nothing but caches is written until all checks have passed,
 and the output folder is replaced as a whole at the end. This module imports no more than a build that has
@@ -9,30 +9,23 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import manifest
 from packager import fingerprint
-from packager.diagnostics import Diagnostic, in_order
+from packager.diagnostics import Diagnostic
 from packager.errors import DiagnosticsError, ProjectError
-from packager.staging import CACHE, check_place, staged
+from packager.staging import OUTPUT, check_place, staged
 
 if TYPE_CHECKING:
-    from packaging.pylock import Pylock
-
-    from packager.archive import Written
     from packager.bundle import Part
-    from packager.functions import Function
     from packager.model import App, Project
-    from packager.site_packages import SitePackages
-    from packager.targets import Target
+    from packager.targets import Artifact, Target
 
 type Report = Callable[[str], None]
-
-OUTPUT = ".packager"
 
 _TREE_RULES = {"ambiguous-route", "catch-all-not-last", "duplicate-param", "invalid-segment"}
 """Errors that leave open which file answers a URL."""
@@ -80,7 +73,8 @@ def host_overlay(folder: Path, out: Path | None, function: manifest.Function) ->
     from packager import project, resolve  # noqa: PLC0415
 
     loaded = project.load(_places(folder, out)[0])
-    return resolve.overlay(loaded, _lock(loaded, _silent), loaded.settings.nodejs, names, _silent)
+    locked = resolve.locked_for(loaded, _silent)
+    return resolve.overlay(loaded, locked, loaded.settings.nodejs, names, _silent)
 
 
 def _build(
@@ -88,23 +82,27 @@ def _build(
 ) -> BuildResult:
     from packager import bundle, functions, grouping  # noqa: PLC0415
     from packager.examine import examine  # noqa: PLC0415
+    from packager.targets import target_of  # noqa: PLC0415
 
     check_place(root, out)
     before = fingerprint.inputs(root, ())
-    examination = examine(root)
-    app = examination.app
+    examination = examine(root, report, resolving="everything")
+    app, sites = examination.app, examination.sites
     broken = not app.routes or any(item.rule in _TREE_RULES for item in examination.diagnostics)
     found = _judge(examination.diagnostics, check=check or broken)
     if not app.routes:
         raise _no_routes(app.project)
+    if examination.failure:
+        raise examination.failure
     include = app.project.settings.include
     inputs = {**fingerprint.inputs(root, include), **before}
-    targets = _targets(app)
+    targets = {runtime: target_of(app, runtime) for runtime in sorted({row.runtime for row in app.routes})}
     names = grouping.group(app.routes)
     planned = functions.functions(app, names)
-    sites = _sites(app, targets, report)
-    found = _judge([*found, *_of_sites(app, planned, sites)], check=check)
-    parts = [bundle.part(app, item, names, sites[item.runtime], targets[item.runtime]) for item in planned]
+    parts = [
+        bundle.part(app, item, names, sites[item.runtime], targets[item.runtime], strict=check)
+        for item in planned
+    ]
     with staged(out) as fresh:
         old = _Old(out, previous)
         rows = tuple(_write(app.project, part, targets[part.runtime], fresh, old, report) for part in parts)
@@ -143,11 +141,10 @@ def _places(folder: Path, out: Path | None) -> tuple[Path, Path]:
     return root, (out.resolve() if out else root / OUTPUT)
 
 
-def _judge(diagnostics: Iterable[Diagnostic], *, check: bool) -> tuple[Diagnostic, ...]:
-    ordered = in_order(list(diagnostics))
-    if check and any(item.severity == "error" for item in ordered):
-        raise DiagnosticsError(ordered)
-    return ordered
+def _judge(diagnostics: tuple[Diagnostic, ...], *, check: bool) -> tuple[Diagnostic, ...]:
+    if check and any(item.severity == "error" for item in diagnostics):
+        raise DiagnosticsError(diagnostics)
+    return diagnostics
 
 
 def _no_routes(project: "Project") -> ProjectError:
@@ -162,52 +159,6 @@ def _silent(_line: str) -> None:
     pass
 
 
-def _targets(app: "App") -> "dict[manifest.Runtime, Target]":
-    from packager.targets import find  # noqa: PLC0415
-
-    wanted: dict[manifest.Runtime, str] = {"edge": app.project.settings.edge.target, "nodejs": "lambda"}
-    return {
-        runtime: find(wanted[runtime], runtime) for runtime in sorted({row.runtime for row in app.routes})
-    }
-
-
-def _lock(project: "Project", report: Report) -> "Pylock":
-    from packager import lock, targets  # noqa: PLC0415
-
-    runtime = {name for target in targets.registry().values() for name in target.DISTRIBUTIONS}
-    return lock.lock(project, runtime, project.root / OUTPUT / CACHE, report)
-
-
-def _sites(
-    app: "App", runtimes: Iterable[manifest.Runtime], report: Report
-) -> "dict[manifest.Runtime, SitePackages]":
-    from packager import resolve  # noqa: PLC0415
-
-    project = app.project
-    locked = _lock(project, report)
-    native, edge = resolve.lambda_platform(project.settings.nodejs), resolve.edge_platform()
-    sites: dict[manifest.Runtime, SitePackages] = {}
-    if "nodejs" in runtimes:
-        sites["nodejs"] = resolve.site_packages(project, locked, native, report, naming=edge)
-        resolve.require_all(project, sites["nodejs"])
-    if "edge" in runtimes:
-        sites["edge"] = resolve.site_packages(project, locked, edge, report, naming=native)
-    return sites
-
-
-def _of_sites(
-    app: "App", planned: "Iterable[Function]", sites: "Mapping[manifest.Runtime, SitePackages]"
-) -> Iterator[Diagnostic]:
-    """What only the resolved distributions tell: imports that nothing provides, and edge's missing wheels."""
-    from packager import check, site_packages  # noqa: PLC0415
-
-    provided = {name: row for found in sites.values() for name, row in site_packages.provided(found).items()}
-    yield from check.check(app, provided)
-    for function in planned:
-        if function.runtime == "edge":
-            yield from site_packages.without_wheel(sites["edge"], function.reach.imports)
-
-
 @dataclass(frozen=True, slots=True)
 class _Old:
     out: Path
@@ -218,10 +169,11 @@ def _write(
     project: "Project", part: "Part", target: "Target", fresh: Path, old: _Old, report: Report
 ) -> manifest.Function:
     contents = part.contents
-    written = _reused(part, target, fresh, old)
-    if written is None:
+    made = _reused(part, target, fresh, old)
+    if made is None:
         report(f"writing {target.artifact(contents.name)}")
-        written = target.bundle(contents, fresh)
+        made = target.bundle(contents, fresh, report)
+    written = made.written
     on_lambda = target.RUNTIME == "nodejs"
     return manifest.Function(
         name=contents.name,
@@ -241,12 +193,14 @@ def _write(
         python=project.settings.nodejs.python if on_lambda else None,
         architecture=project.settings.nodejs.architecture if on_lambda else None,
         folder=target.folder(contents.name),
+        snapshot=made.snapshot,
     )
 
 
-def _reused(part: "Part", target: "Target", fresh: Path, old: _Old) -> "Written | None":
+def _reused(part: "Part", target: "Target", fresh: Path, old: _Old) -> "Artifact | None":
     """Link the previous artifact into `fresh` if its inputs were the same and it is still what was written."""
     from packager.archive import Written  # noqa: PLC0415
+    from packager.targets import Artifact  # noqa: PLC0415
 
     name = part.contents.name
     if old.record is None or old.record.keys.get(name) != part.key:
@@ -269,4 +223,4 @@ def _reused(part: "Part", target: "Target", fresh: Path, old: _Old) -> "Written 
             os.link(old.out / file, fresh / file)
         except OSError:
             shutil.copyfile(old.out / file, fresh / file)
-    return Written(row.sha256, row.zip_bytes, row.unpacked_bytes)
+    return Artifact(Written(row.sha256, row.zip_bytes, row.unpacked_bytes), row.snapshot)

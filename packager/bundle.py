@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from infra.manifest import Runtime
 from packager.archive import Entry
+from packager.branches import EDGE
 from packager.errors import ProjectError
 from packager.functions import Function
+from packager.imports import reach
 from packager.include import included
 from packager.lock import declared
-from packager.model import App, Distribution, Project
+from packager.model import App, Distribution, Loader, Project
 from packager.site_packages import SitePackages, kept
+from packager.snapshot import Entrypoint
 from runtimes import middleware, table
+from runtimes.edge.guard import PATH as EDGE_RULES
 
 if TYPE_CHECKING:
     from packager.imports import Import
@@ -25,10 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An artifact's Python side and its limits: bytes, seconds, MB. `entries` are sorted by name."""
+    """An artifact's Python side and its limits: bytes, seconds, MB. `entries` are sorted by name.
+
+    `entrypoints` are the modules that the app imports itself. Unless `strict`, one that fails to be imported is
+    no reason to make no artifact.
+    """
 
     name: str
     entries: tuple[Entry, ...]
+    distributions: tuple[Distribution, ...]
+    entrypoints: tuple[Entrypoint, ...]
+    loader: Loader
+    strict: bool
     max_body_size: int
     max_duration: int
     memory: int
@@ -48,21 +60,25 @@ class Part:
 
 
 def part(
-    app: App, function: Function, names: Mapping[str, str], site: SitePackages, target: "Target"
+    app: App,
+    function: Function,
+    names: Mapping[str, str],
+    site: SitePackages,
+    target: "Target",
+    *,
+    strict: bool,
 ) -> Part:
     """Gather what goes into `function`; `names` maps a route's path to its function.
 
     Raises `ProjectError` if two sources claim one path of the artifact, or an `include` pattern is wrong.
     """
-    imports = function.reach.imports
-    distributions = kept(
-        site, imports, target.DISTRIBUTIONS, declared(app.project), ours=_ready_made(imports)
-    )
+    distributions = carried(app, function, site, target)
     files = (*function.reach.files, *included(app.project.root, app.project.settings.include))
     ours = [
         *(("the project", entry) for entry in _project_entries(app.project, files)),
         *(("packager's runtime", entry) for entry in _runtime_entries(target.OMITTED)),
         ("packager's runtime", Entry(table.PATH, table.to_json(route_table(app, function, names)).encode())),
+        *(("packager's runtime", entry) for entry in _edge_entries(app, function, files)),
     ]
     theirs = [
         (f"{row.wheel.name} {row.wheel.version}", entry)
@@ -72,11 +88,37 @@ def part(
     contents = Contents(
         name=function.name,
         entries=_merged([*ours, *theirs]),
+        distributions=distributions,
+        entrypoints=_entrypoints(app, function),
+        loader=app.project.settings.edge.loader,
+        strict=strict,
         max_body_size=max(route.max_body_size for route in function.routes),
         max_duration=max(route.max_duration for route in function.routes),
         memory=max(route.memory for route in function.routes),
     )
     return Part(contents, function.runtime, distributions, _key(contents, target, ours, distributions))
+
+
+def _edge_entries(app: App, function: Function, files: Iterable[str]) -> Iterator[Entry]:
+    if function.runtime == "edge":
+        from packager.edge_rules.run_time import run_time_rules  # noqa: PLC0415 - most projects have no such route
+
+        yield Entry(EDGE_RULES, run_time_rules(app.project, function.reach, files).encode())
+
+
+def _entrypoints(app: App, function: Function) -> tuple[Entrypoint, ...]:
+    if function.runtime != "edge":
+        return ()
+    files = dict.fromkeys(
+        [*(row.file for row in function.middleware), *(row.file for row in function.routes)]
+    )
+    return tuple(Entrypoint(file, frozenset(reach(app.project, [file], EDGE).files)) for file in files)
+
+
+def carried(app: App, function: Function, site: SitePackages, target: "Target") -> tuple[Distribution, ...]:
+    """The distributions that the artifact of `function` carries, sorted by name."""
+    imports = function.reach.imports
+    return kept(site, imports, target.DISTRIBUTIONS, declared(app.project), ours=_ready_made(imports))
 
 
 def runtimes_folder() -> Path:
@@ -171,6 +213,7 @@ def _key(
     inputs = [
         target.NAME,
         [contents.name, contents.max_body_size, contents.max_duration, contents.memory],
+        [contents.loader, contents.strict] if contents.entrypoints else [],
         [[entry.name, hashlib.sha256(_content(entry)).hexdigest()] for _, entry in ours],
         [row.wheel.sha256 for row in distributions],
     ]

@@ -1,105 +1,93 @@
-"""Everything that can be said about the code of an app before it is built.
+"""Everything that can be said about the code of an app, and the distributions it imports, before it is built.
 
 A rule is one function: those of edge in `edge_rules.RULES`, the others here.
 """
 
 import ast
-import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from infra.manifest import Runtime
+from packager.allowances import not_allowed
 from packager.branches import EDGE, Platform
 from packager.diagnostics import Diagnostic, in_order
-from packager.edge_rules import ban_of, findings
-from packager.guards import guards
+from packager.edge_rules import ban_of, distribution_findings, findings, is_compiled
+from packager.functions import platform_of
+from packager.guards import guards, is_rewritten
 from packager.imports import Import, Reach, locate, reach
 from packager.literals import bindings
 from packager.model import App, Project, Route
+from packager.site_packages import SitePackages, provided, without_wheel
 from packager.sources import Source, column, read
-
-_ALLOWED = re.compile(r"#\s*packager:\s*allow\[(?P<rules>[a-z, -]+)\]\s+\S")
-_ALWAYS_THERE = frozenset(
-    (
-        "__main__",
-        "runtimes",
-        "starlette",
-        "anyio",
-        "idna",
-        "typing_extensions",
-        "multipart",
-        "python_multipart",
-    )
-)
-"""Import names that every artifact provides."""
-
-# Python's "What's New": what the standard library gained and lost since 3.12, this tool's oldest Python.
-_STDLIB_SINCE = {"annotationlib": (3, 14), "compression": (3, 14)}
-_STDLIB_UNTIL = dict.fromkeys(
-    (
-        *(
-            "aifc",
-            "audioop",
-            "cgi",
-            "cgitb",
-            "chunk",
-            "crypt",
-            "imghdr",
-            "lib2to3",
-            "mailcap",
-            "msilib",
-            "nis",
-        ),
-        *("nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"),
-    ),
-    (3, 12),
-)
+from packager.stdlib import ALWAYS_THERE, has_module
 
 
-def check(app: App, provided: Mapping[str, str] | None = None) -> tuple[Diagnostic, ...]:
+def check(
+    app: App,
+    sites: Mapping[Runtime, SitePackages] | None = None,
+    elsewhere: Callable[[str], Sequence[str]] = lambda _name: (),
+) -> tuple[Diagnostic, ...]:
     """What is wrong with the code of an app.
 
-    `provided` maps the top-level import names of resolved distributions to their names; without it, a name is
-    only reported as unresolved if no dependency could provide it. A line with the comment
-    `# packager: allow[rule] reason` is not reported by that rule.
+    `sites` are the resolved distributions; for a runtime without them a name is only reported as unresolved if
+    no dependency could provide it. `elsewhere` gives the versions of a distribution that have a wheel for edge.
+    A line with the comment `# packager: allow[rule] reason` is not reported by that rule.
     """
     project = app.project
+    sites = sites or {}
     found: list[Diagnostic] = []
-    for runtime, platform in (("edge", EDGE), ("nodejs", _lambda_platform(project))):
-        reached = reach(project, _entries(app, runtime), platform)
-        found += findings(project, reached) if runtime == "edge" else ()
-        found += reached.diagnostics
-        found += unresolved_imports(project, reached, platform, provided)
+    if entries := _entries(app, "edge"):
+        reached = reach(project, entries, EDGE)
+        found += (*reached.diagnostics, *against_edge(project, reached, sites.get("edge"), elsewhere))
+    if entries := _entries(app, "nodejs"):
+        platform = platform_of(project.settings, "nodejs")
+        reached = reach(project, entries, platform)
+        unresolved = unresolved_imports(project, reached, platform, sites.get("nodejs"))
+        found += (*reached.diagnostics, *not_allowed(project, unresolved))
     for route in app.routes:
-        found += missing_preflight(project, route)
-    return in_order(list(_once(_not_allowed(project, found))))
+        found += not_allowed(project, missing_preflight(project, route))
+    return in_order(list(_once(found)))
 
 
-def runtime_of_auto(project: Project, entries: Sequence[str]) -> Runtime:
-    """Where a route with `runtime = "auto"` runs: on edge if nothing that `entries` reach speaks against it.
+def against_edge(
+    project: Project,
+    reached: Reach,
+    site: SitePackages | None,
+    elsewhere: Callable[[str], Sequence[str]] = lambda _name: (),
+) -> tuple[Diagnostic, ...]:
+    """All that keeps the code that was reached from running on edge.
 
-    `entries` are the route's file and those of the middleware before it.
+    `site` are the distributions resolved for edge, None if they are not known; `elsewhere` as in `check`.
     """
-    found = findings(project, reach(project, entries, EDGE))
-    return "nodejs" if any(_not_allowed(project, found)) else "edge"
+    found = [*findings(project, reached), *unresolved_imports(project, reached, EDGE, site)]
+    if site is not None:
+        found += without_wheel(site, reached.imports, elsewhere)
+        found += distribution_findings(project, site, reached)
+    return tuple(not_allowed(project, found))
 
 
 def unresolved_imports(
-    project: Project, found: Reach, platform: Platform, provided: Mapping[str, str] | None
+    project: Project, found: Reach, platform: Platform, site: SitePackages | None
 ) -> Iterator[Diagnostic]:
     """`unresolved-import`: names that neither Python, the project nor a dependency provides."""
-    for item in found.imports:
-        top = item.module.partition(".")[0]
-        if item.guarded or top in _ALWAYS_THERE or _in_stdlib(top, platform):
-            continue
-        if platform == EDGE and ban_of(item.module):
-            continue
+    theirs = None if site is None else provided(site)
+
+    def is_there(module: str) -> bool:
+        top = module.partition(".")[0]
+        if platform == EDGE and (banned := ban_of(module)):
+            return not banned[1].absent
+        if top in ALWAYS_THERE or has_module(platform, top):
+            return True
         ours = not top or _is_of_project(project, top)
-        if ours and top and locate(project.root, project.import_root, item.module.split(".")).complete:
-            continue
-        theirs = bool(project.dependencies) and not ours if provided is None else top in provided
-        if not theirs:
-            yield _unresolved(item, ours, project.import_root)
+        if ours and top and locate(project.root, project.import_root, module.split(".")).complete:
+            return True
+        return bool(project.dependencies) and not ours if theirs is None else top in theirs
+
+    for item in found.imports:
+        needless = item.guarded or (item.instead_of and all(map(is_there, item.instead_of)))
+        banned = platform == EDGE and (ban_of(item.module) or is_compiled(project, item.module))
+        if not (needless or banned or is_there(item.module)):
+            top = item.module.partition(".")[0]
+            yield _unresolved(item, not top or _is_of_project(project, top), project.import_root)
 
 
 def missing_preflight(project: Project, route: Route) -> Iterator[Diagnostic]:
@@ -136,25 +124,12 @@ def _entries(app: App, runtime: str) -> list[str]:
     if not routes:
         return []
     files = [route.file for route in routes]
-    unmatched = runtime == "nodejs" or len(routes) == len(app.routes)
+    unmatched = runtime == "nodejs" or len(routes) == len(app.routes) or is_rewritten(app.project)
     return [*files, *(item.file for item in guards(app, routes, unmatched=unmatched))]
 
 
 def _is_of_project(project: Project, top: str) -> bool:
     return locate(project.root, project.import_root, (top,)).complete
-
-
-def _lambda_platform(project: Project) -> Platform:
-    major, minor = map(int, project.settings.nodejs.python.split("."))
-    return Platform("linux", (major, minor))
-
-
-def _in_stdlib(name: str, platform: Platform) -> bool:
-    if name in _STDLIB_UNTIL:
-        return platform.version <= _STDLIB_UNTIL[name]
-    if name in _STDLIB_SINCE:
-        return platform.version >= _STDLIB_SINCE[name]
-    return name in sys.stdlib_module_names
 
 
 def _unresolved(item: Import, ours: bool, import_root: str) -> Diagnostic:
@@ -169,17 +144,7 @@ def _unresolved(item: Import, ours: bool, import_root: str) -> Diagnostic:
     return Diagnostic("unresolved-import", *place, message, hint, chain=item.chain)
 
 
-def _not_allowed(project: Project, found: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
-    """The findings without those that a comment on their line allows, with a reason."""
-    for item in found:
-        source = read(project.root, item.file)
-        line = source.lines[item.line - 1] if isinstance(source, Source) else ""
-        allowed = _ALLOWED.search(line)
-        if allowed is None or item.rule not in re.split(r"[ ,]+", allowed["rules"]):
-            yield item
-
-
-def _once(found: Iterator[Diagnostic]) -> Iterator[Diagnostic]:
+def _once(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """Each finding once, with its first chain: code on both runtimes is reached twice."""
     seen: set[tuple[str, str, int, int, str]] = set()
     for item in found:

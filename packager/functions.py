@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from infra.manifest import Middleware, Runtime
 from packager.branches import EDGE, Platform
-from packager.guards import guards
+from packager.guards import guards, is_rewritten
 from packager.imports import Reach, reach
 from packager.model import App, Route, Settings
 
@@ -26,8 +26,7 @@ def functions(app: App, names: Mapping[str, str]) -> tuple[Function, ...]:
     """The functions of an app, sorted by name; `names` maps a route's path to the name of its function.
 
     URLs without a route go to the first nodejs function, or the first edge one if there is none, as `$default`
-    of the HTTP API does; so that one has all middleware. With rewrites each function answers URLs that are not
-    its routes', and middleware meets a request under the URL it came with: then every function has all.
+    of the HTTP API does; so that one has all middleware, and with rewrites every function has all.
     """
     rows: dict[str, list[Route]] = defaultdict(list)
     for route in app.routes:
@@ -37,8 +36,7 @@ def functions(app: App, names: Mapping[str, str]) -> tuple[Function, ...]:
     runtimes = {name: {route.runtime for route in routes} for name, routes in rows.items()}
     assert all(len(found) == 1 for found in runtimes.values()), "a function has routes of two runtimes"
     default = min(rows, key=lambda name: ("nodejs" not in runtimes[name], name), default=None)
-    site = app.project.settings.site
-    rewritten = site is not None and bool(site.before_files or site.after_files or site.fallback)
+    rewritten = is_rewritten(app.project)
     return tuple(
         _function(app, name, rows[name], unmatched=rewritten or name == default) for name in sorted(rows)
     )
@@ -48,11 +46,12 @@ def _function(app: App, name: str, routes: list[Route], *, unmatched: bool) -> F
     middleware = guards(app, routes, unmatched=unmatched)
     entries = [*(route.file for route in routes), *(item.file for item in middleware)]
     runtime = routes[0].runtime
-    found = reach(app.project, entries, _platform(app.project.settings, runtime))
+    found = reach(app.project, entries, platform_of(app.project.settings, runtime))
     return Function(name, runtime, tuple(routes), middleware, found)
 
 
-def _platform(settings: Settings, runtime: Runtime) -> Platform:
+def platform_of(settings: Settings, runtime: Runtime) -> Platform:
+    """Which branches of the code a runtime takes."""
     if runtime == "edge":
         return EDGE
     major, minor = settings.nodejs.python.split(".")

@@ -52,6 +52,13 @@ def rows(app: App) -> tuple[manifest.Route, ...]:
     )
 
 
+def reason(route: Route) -> str:
+    """Why a route is in the function it is in, for people."""
+    if route.isolate:
+        return "isolate = True gives it a function of its own"
+    return f"routes of {route.runtime} with {route.memory} MB and {route.max_duration} s share one function"
+
+
 def _shared_name(route: Route) -> str:
     defaults = DEFAULTS[route.runtime]
     name = _SHARED[route.runtime]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from infra.manifest import Middleware
-from packager.model import App, Route
+from packager.model import App, Project, Route
 from runtimes.patterns import compile_path
 
 _SPECIAL = ":({\\"
@@ -20,6 +20,16 @@ def guards(app: App, routes: Iterable[Route], *, unmatched: bool) -> tuple[Middl
     return tuple(
         item for item in app.middleware if unmatched or any(can_meet(item, route) for route in routes)
     )
+
+
+def is_rewritten(project: Project) -> bool:
+    """True if the site has rewrites.
+
+    Then each function answers URLs that are not its routes', and middleware meets a request under the URL it
+    came with: all middleware may run everywhere.
+    """
+    site = project.settings.site
+    return site is not None and bool(site.before_files or site.after_files or site.fallback)
 
 
 def can_meet(item: Middleware, route: Route) -> bool:

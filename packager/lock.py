@@ -13,10 +13,11 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from packaging.pylock import Pylock, PylockValidationError
+from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -37,22 +38,57 @@ _CHOICE = (
     "UV_CONSTRAINT",
     "UV_OVERRIDE",
 )
+_WHEELS_ALONE = ("--no-deps",)
+"""What uv is given to look for the wheels of one version; to find none is no error then."""
+_NO_WHEELS = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
 _NETWORK = re.compile(r"error sending request|client error|dns error|network was disabled|timed out")
 
+_FROM_SOURCE = (
+    "Choose another version or another package; or build the wheel yourself (`uv build --wheel` if it is pure "
+    "Python, `pyodide build` for edge and a Linux build for nodejs if it is compiled) and offer its folder with "
+    'UV_FIND_LINKS; or add "{name}" to build_from_source in [tool.packager], which runs its build on this machine.'
+)
 
-def lock(project: Project, runtime: Iterable[str], cache: Path, report: Callable[[str], None]) -> Pylock:
+
+def lock(
+    project: Project,
+    runtime: Iterable[str],
+    cache: Path,
+    report: Callable[[str], None],
+    *,
+    offline: bool = False,
+) -> Pylock:
     """The locked versions and wheels of the project's dependencies and of the distributions `runtime` names.
 
     The latter come with the version specifiers of this tool's own metadata. `cache` is a folder, made if
-    needed. Raises `ProjectError` if the requirements are wrong or cannot be met with wheels, `ToolError` if uv
-    or the network is missing.
+    needed; `offline`, only a lock that is there already counts. Raises `ProjectError` if the requirements are
+    wrong or cannot be met with wheels, `ToolError` if uv or the network is missing.
     """
     requirements = (*_checked(project), *_own(runtime))
-    file = cache / f"pylock-{_key(project, requirements)}.toml"
+    locked = _cached(project, requirements, cache, report, offline=offline)
+    return replace(
+        locked,
+        packages=[_with_wheels(project, row, cache, report, offline=offline) for row in locked.packages],
+    )
+
+
+def _cached(
+    project: Project,
+    requirements: tuple[str, ...],
+    cache: Path,
+    report: Callable[[str], None],
+    *options: str,
+    offline: bool,
+) -> Pylock:
+    file = cache / f"pylock-{_key(project, requirements, options)}.toml"
     with suppress(OSError, tomllib.TOMLDecodeError, PylockValidationError):
         return _read(file.read_text(encoding="utf-8"))
-    report(f"resolving {len(requirements)} requirements")
-    text = _compile(project, requirements, report)
+    if offline:
+        raise ToolError(
+            "the dependencies are not locked yet", hint="Run `packager build` or `packager check` once."
+        )
+    report(f"resolving {len(requirements)} requirement{'s' if len(requirements) > 1 else ''}")
+    text = _compile(project, requirements, report, *options)
     result = _read(text)
     # a project in a read-only place can be built with --out; it is locked on each build then
     with suppress(PermissionError):
@@ -61,6 +97,44 @@ def lock(project: Project, runtime: Iterable[str], cache: Path, report: Callable
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(file)
     return result
+
+
+def _with_wheels(
+    project: Project, package: Package, cache: Path, report: Callable[[str], None], *, offline: bool
+) -> Package:
+    """A package with the wheels that it has beside its source: uv locks one or the other."""
+    if package.name not in _from_source(project) or package.sdist is None:
+        return package
+    exactly = (f"{package.name}=={package.version}",)
+    found = _cached(project, exactly, cache, report, *_WHEELS_ALONE, offline=offline)
+    return replace(package, wheels=found.packages[0].wheels) if found.packages else package
+
+
+def _from_source(project: Project) -> set[str]:
+    return {canonicalize_name(name) for name in project.settings.build_from_source}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where uv looks for wheels: an index, or (`flat`) a folder or page with links to all of them."""
+
+    url: str
+    flat: bool
+
+
+def sources(project: Project) -> tuple[Source, ...]:
+    """The project's package indexes and folders of wheels, as uv reads them from its settings; empty if it fails."""
+    words = [*(uv(), "pip", "compile", "-", "--emit-index-url", "--emit-find-links", "--no-header", "-q")]
+    try:
+        done = _call_uv(project, words, "")
+    except ToolError:
+        return ()
+    found = []
+    for line in done.stdout.splitlines():
+        option, _, url = line.partition(" ")
+        if option in {"--index-url", "--extra-index-url", "--find-links"}:
+            found.append(Source(url.strip(), option == "--find-links"))
+    return tuple(found)
 
 
 def declared(project: Project) -> tuple[str, ...]:
@@ -101,7 +175,7 @@ def _own(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(str(item) for item in parsed if canonicalize_name(item.name) in wanted))
 
 
-def _key(project: Project, requirements: tuple[str, ...]) -> str:
+def _key(project: Project, requirements: tuple[str, ...], options: tuple[str, ...]) -> str:
     settings = {}
     with suppress(OSError, tomllib.TOMLDecodeError):
         settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
@@ -110,7 +184,9 @@ def _key(project: Project, requirements: tuple[str, ...]) -> str:
         own = (project.root / "uv.toml").read_text(encoding="utf-8")
     inputs = {
         "requirements": requirements,
+        "options": options,
         "python": project.settings.nodejs.python,
+        "from source": sorted(_from_source(project)),
         "uv": [metadata.version("uv"), settings.get("tool", {}).get("uv"), own],
         "sources": {name: os.environ[name] for name in (*_INDEXES, *_CHOICE) if name in os.environ},
     }
@@ -121,16 +197,25 @@ def _read(text: str) -> Pylock:
     return Pylock.from_dict(tomllib.loads(text))
 
 
-def _compile(project: Project, requirements: tuple[str, ...], report: Callable[[str], None]) -> str:
+def _compile(
+    project: Project, requirements: tuple[str, ...], report: Callable[[str], None], *options: str
+) -> str:
     """The pylock that uv makes; without a network, of what its cache knows from an earlier resolution."""
-    result = _run_uv(project, requirements)
+    # what may be built is locked as its source; a later call for that one asks for its wheels
+    sources = (
+        [] if options else [word for name in sorted(_from_source(project)) for word in ("--no-binary", name)]
+    )
+    result = _run_uv(project, requirements, *options, *sources)
     if result.returncode != 0 and _NETWORK.search(result.stderr):
-        cached = _run_uv(project, requirements, "--offline")
+        cached = _run_uv(project, requirements, *options, *sources, "--offline")
         if cached.returncode == 0:
             report("the package index cannot be reached: resolved from uv's cache")
             return cached.stdout
     if result.returncode != 0:
-        raise _failure(project, requirements, result.stderr)
+        failure = _failure(project, requirements, result.stderr)
+        if options == _WHEELS_ALONE and isinstance(failure, ProjectError):
+            return _NO_WHEELS
+        raise failure
     return result.stdout
 
 
@@ -138,16 +223,22 @@ def _run_uv(
     project: Project, requirements: tuple[str, ...], *options: str
 ) -> subprocess.CompletedProcess[str]:
     command = [
-        *(_uv(), "pip", "compile", "-", "--format", "pylock.toml", "--universal", "--only-binary", ":all:"),
+        *(uv(), "pip", "compile", "-", "--format", "pylock.toml", "--universal", "--only-binary", ":all:"),
+        # one version for every Python, as long as there is one: nodejs has an older Python than edge
+        *("--fork-strategy", "fewest"),
         *("--python-version", project.settings.nodejs.python, "--python", sys.executable),
         *("--no-header", "--no-progress", "--color", "never", *options),
     ]
+    return _call_uv(project, command, "\n".join(requirements) + "\n")
+
+
+def _call_uv(project: Project, command: list[str], text: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 - our own argument list
             command,
-            input="\n".join(requirements) + "\n",
+            input=text,
             cwd=project.root,
-            env=_environment(),
+            env=uv_environment(),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -161,7 +252,8 @@ def _run_uv(
         ) from error
 
 
-def _uv() -> str:
+def uv() -> str:
+    """The path of uv. Raises `ToolError` if it is not installed."""
     from uv import find_uv_bin  # noqa: PLC0415 - only a build that locks needs it
 
     try:
@@ -173,7 +265,8 @@ def _uv() -> str:
         ) from error
 
 
-def _environment() -> dict[str, str]:
+def uv_environment() -> dict[str, str]:
+    """What uv, and the builds that it starts, see of this process's environment: no secrets."""
     allowed = {*_FOLDERS, *_CONFIGURATION, *_CONNECTION}
     own = {
         name: value for name, value in os.environ.items() if name.upper() in allowed or name.startswith("UV_")
@@ -197,7 +290,7 @@ def _failure(project: Project, requirements: tuple[str, ...], stderr: str) -> Pr
         return ProjectError(
             f"{name} has only a source distribution, and artifacts are made of wheels: {reason}",
             place=place(project, name),
-            hint=f"Choose a version of {name} with wheels, or build one and offer it with UV_FIND_LINKS.",
+            hint=_FROM_SOURCE.format(name=name),
         )
     named = (item for item in requirements if _name(item) in reason)
     return ProjectError(

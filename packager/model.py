@@ -23,21 +23,28 @@ class LambdaSettings:
     architecture: Architecture = "arm64"
 
 
+type Loader = Literal["snapshot", "stock"]
+"""`snapshot`: from memory that the build froze; `stock`: with Pyodide's own loader, importing everything."""
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """`[tool.packager.edge]`: which target the edge workers are built for."""
+    """`[tool.packager.edge]`: which target the edge workers are built for, and how they start Python."""
 
     target: str = "lambda-edge"
+    loader: Loader = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`[tool.packager]`. `include` are globs, relative to the project, of data files for every artifact.
 
+    `build_from_source` are the names of dependencies whose wheels may be built on this machine.
     `site` is None without base path, trailing slashes, headers, redirects and rewrites.
     """
 
     include: tuple[str, ...] = ()
+    build_from_source: tuple[str, ...] = ()
     public_url: str | None = None
     site: Site | None = None
     nodejs: LambdaSettings = field(default_factory=LambdaSettings)

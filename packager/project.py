@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from packager.errors import ProjectError, UsageError
-from packager.model import Architecture, EdgeSettings, LambdaSettings, Project, Settings
+from packager.model import Architecture, EdgeSettings, LambdaSettings, Loader, Project, Settings
 from runtimes.site_rules import Site
 
 PYPROJECT = "pyproject.toml"
@@ -21,9 +21,17 @@ _ORIGIN = re.compile(r"https?://[^\s/?#@]+/?")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 _SITE_KEYS = ("base_path", "trailing_slash", "headers", "redirects", "rewrites")
 _KEYS: Mapping[str, tuple[str, ...]] = {
-    "tool.packager": ("include", "public_url", "lambda", "edge", "environment", *_SITE_KEYS),
+    "tool.packager": (
+        "include",
+        "build_from_source",
+        "public_url",
+        "lambda",
+        "edge",
+        "environment",
+        *_SITE_KEYS,
+    ),
     "tool.packager.lambda": ("python", "architecture"),
-    "tool.packager.edge": ("target",),
+    "tool.packager.edge": ("target", "loader"),
     "tool.packager.environment": ("variables", "secrets"),
 }
 
@@ -175,12 +183,11 @@ def _settings(document: _Document) -> Settings:
     environment = document.table(f"{name}.environment")
     return Settings(
         include=document.texts(name, table, "include"),
+        build_from_source=document.texts(name, table, "build_from_source"),
         public_url=public_url.rstrip("/") if public_url else None,
         site=_site(document, table),
         nodejs=_lambda(document),
-        edge=EdgeSettings(
-            **_given(target=document.text(f"{name}.edge", document.table(f"{name}.edge"), "target"))
-        ),
+        edge=_edge(document),
         variables=document.mapping(f"{name}.environment", environment, "variables"),
         secrets=_secrets(document, environment),
     )
@@ -192,6 +199,18 @@ def _site(document: _Document, table: dict[str, Any]) -> Site | None:
     from packager import site_config  # noqa: PLC0415 - only a project with such rules needs to compile them
 
     return site_config.read(table, document.text_lines)
+
+
+def _edge(document: _Document) -> EdgeSettings:
+    name = "tool.packager.edge"
+    table = document.table(name)
+    loader = document.text(name, table, "loader")
+    known = get_args(Loader.__value__)
+    if loader is not None and loader not in known:
+        document.fail(
+            name, "loader", f"loader = {loader!r} is not known", f"Choose one of {', '.join(known)}."
+        )
+    return EdgeSettings(**_given(target=document.text(name, table, "target"), loader=loader))
 
 
 def _lambda(document: _Document) -> LambdaSettings:

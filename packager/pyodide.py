@@ -1,6 +1,7 @@
 """Pyodide, the CPython of the edge: got once from npm, made fit for the worker, kept in the user's cache."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -22,21 +23,20 @@ _SIZES = {
     "python_stdlib.zip": 2_545_637,
 }
 """The files that the worker needs and their bytes: npm has verified them, the size tells a torn copy."""
+FILES = tuple(_SIZES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Patch:
     purpose: str
+    reason: str
     old: str
     new: str
 
 
 _PATCHED = "pyodide.asm.mjs"
-_PATCHES = (
-    # As published, os.system() runs a shell on the machine that Node runs on.
-    _Patch("os.system", "command>>>=0;if(ENVIRONMENT_IS_NODE){", "command>>>=0;if(false){"),
-    # Under `node --permission` access to process.binding is denied and the module does not start.
-    _Patch("process.binding", 'process.binding("constants")["fs"]', 'require("node:fs").constants'),
+_PATCHES = tuple(
+    _Patch(**row) for row in json.loads((LOCK_FOLDER / "sandbox.json").read_text(encoding="utf-8"))
 )
 _STDLIB = "python_stdlib.zip"
 _PREPARED_SIZES: dict[str, int | None] = {
@@ -44,19 +44,21 @@ _PREPARED_SIZES: dict[str, int | None] = {
     _PATCHED: _SIZES[_PATCHED] + sum(len(patch.new) - len(patch.old) for patch in _PATCHES),
     _STDLIB: None,
 }
+_TOOLS = ("acorn", "esbuild", "terser")
+_TOOL_SIZES: dict[str, int | None] = {f"node_modules/{name}/package.json": None for name in _TOOLS}
 _PRECOMPILE = Path(__file__).with_name("precompile.py")
 _DRIVER = LOCK_FOLDER / "precompile.mjs"
 
 
 def fetch() -> Path:
-    """The cached folder with Pyodide's files as npm delivers them.
+    """The cached folder with Pyodide's files as npm delivers them, and in `node_modules` what rewrites them.
 
-    The first call downloads about 6 MB with npm, later calls need neither npm nor a network. Raises `ToolError`
+    The first call downloads about 7 MB with npm, later calls need neither npm nor a network. Raises `ToolError`
     if the download fails.
     """
     folder = cache_dir() / f"pyodide-{VERSION}"
-    if not _complete(folder, _SIZES):
-        with _scratch() as name:
+    if not complete(folder, {**_SIZES, **_TOOL_SIZES}):
+        with scratch() as name:
             downloaded = Path(name) / "download"
             try:
                 node.install(LOCK_FOLDER, downloaded)
@@ -68,7 +70,9 @@ def fetch() -> Path:
             fresh.mkdir()
             for file in _SIZES:
                 (downloaded / "node_modules" / "pyodide" / file).rename(fresh / file)
-            _publish(fresh, folder, _SIZES)
+            shutil.rmtree(downloaded / "node_modules" / "pyodide")
+            (downloaded / "node_modules").rename(fresh / "node_modules")
+            publish(fresh, folder, {**_SIZES, **_TOOL_SIZES})
     return folder
 
 
@@ -90,15 +94,15 @@ def patched(source: str) -> str:
 
 
 def prepare() -> Path:
-    """The cached folder whose files are the `pyodide/` of an edge artifact.
+    """The cached folder with Pyodide's own loader, fit for the sandbox: the `pyodide/` of a worker that uses it.
 
     Those of `fetch`, patched, the standard library as bytecode: the same bytes on every machine. The first
     call runs Pyodide for some 5 s. Raises `ToolError` as `fetch` and `patched` do, or if Pyodide fails.
     """
     folder = cache_dir() / f"pyodide-{VERSION}-{_recipe()}"
-    if not _complete(folder, _PREPARED_SIZES):
+    if not complete(folder, _PREPARED_SIZES):
         source = fetch()
-        with _scratch() as name:
+        with scratch() as name:
             fresh = Path(name) / "files"
             fresh.mkdir()
             for file in _SIZES:
@@ -108,7 +112,7 @@ def prepare() -> Path:
             compiled = Path(name) / _STDLIB
             _precompile(fresh, compiled)
             compiled.replace(fresh / _STDLIB)
-            _publish(fresh, folder, _PREPARED_SIZES)
+            publish(fresh, folder, _PREPARED_SIZES)
     return folder
 
 
@@ -133,15 +137,15 @@ def _precompile(folder: Path, target: Path) -> None:
         )
 
 
-def _complete(folder: Path, sizes: Mapping[str, int | None]) -> bool:
+def complete(folder: Path, sizes: Mapping[str, int | None]) -> bool:
     """Whether all files are there; the size None is that of a file which is not known beforehand."""
     try:
-        return all(size in {None, (folder / file).stat().st_size} for file, size in sizes.items())
+        return all((folder / file).stat().st_size == size or size is None for file, size in sizes.items())
     except OSError:
         return False
 
 
-def _scratch() -> tempfile.TemporaryDirectory[str]:
+def scratch() -> tempfile.TemporaryDirectory[str]:
     """A temporary folder on the cache's own disk, so that what is made there can be renamed into the cache."""
     try:
         cache_dir().mkdir(parents=True, exist_ok=True)
@@ -153,17 +157,20 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
         ) from error
 
 
-def _publish(fresh: Path, folder: Path, sizes: Mapping[str, int | None]) -> None:
-    """Rename `fresh` to `folder`; another process that does the same at the same time may win."""
-    if not _complete(fresh, sizes):
+def publish(fresh: Path, folder: Path, sizes: Mapping[str, int | None]) -> None:
+    """Rename `fresh` to `folder`; another process that does the same at the same time may win.
+
+    Raises `ToolError` if a file is missing or has another size.
+    """
+    if not complete(fresh, sizes):
         raise ToolError(
             f"Pyodide {VERSION} came with files of unexpected size",
             hint="Check that the npm registry in use delivers the published package.",
         )
-    if folder.exists() and not _complete(folder, sizes):
+    if folder.exists() and not complete(folder, sizes):
         folder.replace(fresh.with_name("damaged"))
     try:
         fresh.rename(folder)
     except OSError:
-        if not _complete(folder, sizes):
+        if not complete(folder, sizes):
             raise

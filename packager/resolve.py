@@ -18,11 +18,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from infra.manifest import Runtime
 from packager import wheels
 from packager.errors import ProjectError
+from packager.lock import lock as lock_dependencies
 from packager.lock import place
 from packager.model import Architecture, Distribution, LambdaSettings, Project, Wheel
 from packager.site_packages import Absent, SitePackages
+from packager.staging import CACHE, OUTPUT
 
 PYODIDE_PYTHON = "3.14.2"
 PYODIDE_TAG = "pyemscripten_2026_0_wasm32"
@@ -69,24 +72,75 @@ def host_platform(python: str) -> Platform:
     return Platform("this machine", _tags(python, list(platform_tags())), markers)
 
 
+def for_runtimes(
+    project: Project, runtimes: Iterable[Runtime], report: Callable[[str], None], *, offline: bool = False
+) -> dict[Runtime, SitePackages]:
+    """The distributions of each of `runtimes`, of one lock that is kept in the project's own build folder.
+
+    `offline`, only what earlier calls have locked and downloaded counts. Raises `ProjectError` if the
+    dependencies are at fault, `ToolError` if something is missing or a download fails.
+    """
+    locked = locked_for(project, report, edge="edge" in runtimes, offline=offline)
+    native, edge = lambda_platform(project.settings.nodejs), edge_platform()
+    sites: dict[Runtime, SitePackages] = {}
+    if "nodejs" in runtimes:
+        sites["nodejs"] = site_packages(project, locked, native, report, naming=edge, offline=offline)
+    if "edge" in runtimes:
+        sites["edge"] = site_packages(
+            project, locked, edge, report, naming=native, same_versions=True, offline=offline
+        )
+    return sites
+
+
+def locked_for(
+    project: Project, report: Callable[[str], None], *, edge: bool = False, offline: bool = False
+) -> Pylock:
+    """The project's lock, with what the targets' runtimes need, and the wheels that the project has built.
+
+    `edge`: for edge too. Raises what `lock` and `with_built` raise.
+    """
+    from packager import targets  # noqa: PLC0415 - the targets import the whole bundler
+
+    runtime = {name for target in targets.registry().values() for name in target.DISTRIBUTIONS}
+    locked = lock_dependencies(project, runtime, project.root / OUTPUT / CACHE, report, offline=offline)
+    if not project.settings.build_from_source:
+        return locked
+    from packager.source_build import with_built  # noqa: PLC0415 - few projects have any
+
+    tags = edge_platform().tags if edge else ()
+    return with_built(project, locked, report, edge=tags, offline=offline)
+
+
 def site_packages(
-    project: Project, lock: Pylock, platform: Platform, report: Callable[[str], None], *, naming: Platform
+    project: Project,
+    lock: Pylock,
+    platform: Platform,
+    report: Callable[[str], None],
+    *,
+    naming: Platform,
+    same_versions: bool = False,
+    offline: bool = False,
 ) -> SitePackages:
     """The locked distributions for `platform`, downloaded and unpacked.
 
-    The import names of those without a wheel there are read from the wheel for `naming`, if it has one.
-    Raises `ProjectError` for a distribution that is not a wheel at all, `ToolError` for a failed download.
+    The import names of those without a wheel there are read from the wheel for `naming`, if it has one. With
+    `same_versions`, one that is locked for `naming` in another version counts as absent, unless the project
+    itself asks for it with a marker. Raises `ProjectError` for a distribution that is not a wheel at all,
+    `ToolError` for a failed download and, `offline`, for a wheel that is not here yet.
     """
     chosen: dict[str, Wheel] = {}
     lacking: dict[str, Package] = {}
+    others = _others(project, lock, naming) if same_versions else {}
     for package in _packages(lock, platform):
         wheel = choose(project, package, platform)
-        if wheel is None:
+        if wheel is None or others.get(package.name, package).version != package.version:
             lacking[package.name] = package
         else:
             chosen[package.name] = wheel
-    substitutes = {name: choose(project, package, naming) for name, package in lacking.items()}
-    folders = wheels.fetch([*chosen.values(), *(wheel for wheel in substitutes.values() if wheel)], report)
+    named = {name: others.get(name, package) for name, package in lacking.items()}
+    substitutes = {name: choose(project, package, naming) for name, package in named.items()}
+    wanted = [*chosen.values(), *(wheel for wheel in substitutes.values() if wheel)]
+    folders = wheels.fetch(wanted, report, offline=offline)
     metadata = {name: _metadata(folders[wheel]) for name, wheel in chosen.items()}
     requirements = _requirements(project, metadata, {*chosen, *lacking}, platform)
     distributions = {
@@ -96,21 +150,35 @@ def site_packages(
         for name, wheel in sorted(chosen.items())
     }
     absent = {
-        name: Absent(name, str(package.version), _names(name, substitutes[name], folders))
-        for name, package in sorted(lacking.items())
+        name: _absent(package, lacking[name], _names(name, substitutes[name], folders))
+        for name, package in sorted(named.items())
     }
     return SitePackages(platform.name, distributions, absent)
 
 
-def require_all(project: Project, complete: SitePackages) -> None:
-    """Raise `ProjectError` for the first distribution that has no wheel for the platform of `complete`."""
-    for name, absent in complete.absent.items():
-        raise ProjectError(
-            f"{name} {absent.version} has no wheel for {complete.platform}",
+def _others(project: Project, lock: Pylock, platform: Platform) -> dict[str, Package]:
+    """The packages locked for another platform, without those that the project declares with a marker."""
+    declared = (Requirement(text) for text in project.dependencies)
+    split = {canonicalize_name(row.name) for row in declared if row.marker}
+    return {row.name: row for row in _packages(lock, platform) if row.name not in split}
+
+
+def _absent(package: Package, lacking: Package, modules: tuple[str, ...]) -> Absent:
+    files = tuple(wheel.filename for wheel in package.wheels or ())
+    other = lacking.version != package.version
+    return Absent(package.name, str(package.version), modules, files, str(lacking.version) if other else None)
+
+
+def incomplete(project: Project, site: SitePackages) -> ProjectError | None:
+    """The error of the first distribution that has no wheel for the platform of `site`, if there is one."""
+    for name, absent in site.absent.items():
+        return ProjectError(
+            f"{name} {absent.version} has no wheel for {site.platform}",
             place=place(project, name),
             hint=f"Choose a version of {name} that offers one, set python or architecture in "
             "[tool.packager.lambda], or give the dependency a marker.",
         )
+    return None
 
 
 def overlay(

@@ -1,7 +1,7 @@
 """What site-packages would hold on one platform, and which of it a function needs."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A distribution that is locked but has no wheel for the platform; `modules` are its import names."""
+    """A distribution that is locked but has no wheel for the platform; `modules` are its import names.
+
+    `wheels` are the file names of its locked version. `instead` is the version that the platform would get,
+    if that is another than the other platform's.
+    """
 
     name: str
     version: str
     modules: tuple[str, ...]
+    wheels: tuple[str, ...] = ()
+    instead: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class SitePackages:
 
 def provided(site: SitePackages) -> dict[str, str]:
     """Top-level import names and the distribution that provides each; also of those without a wheel here."""
-    return {module: name for name, row in _rows(site).items() for module in row.modules}
+    return {module: name for name, row in locked(site).items() for module in row.modules}
 
 
 def kept(
@@ -52,10 +58,12 @@ def kept(
     """
     modules = {item.module.partition(".")[0] for item in imports}
     roots = {name for name, row in site.distributions.items() if modules.intersection(row.modules)}
-    names = _closure(site, roots.union(needs))
+    # the standard library's `zoneinfo` imports it
+    roots |= {"tzdata"}.intersection(declared, site.distributions)
+    names = closure(site, roots.union(needs))
     unreached = {name for name in declared if name in site.distributions} - names
     while found := {name for name in unreached if _is_named_by(site, name, names, ours)}:
-        names |= _closure(site, found)
+        names |= closure(site, found)
         unreached -= names
     return tuple(site.distributions[name] for name in sorted(names) if name in site.distributions)
 
@@ -68,37 +76,96 @@ def _is_named_by(site: SitePackages, name: str, names: Iterable[str], ours: Iter
     return any(pattern.search(path.read_bytes()) for path in chain(ours, theirs))
 
 
-def without_wheel(site: SitePackages, imports: Iterable["Import"]) -> tuple[Diagnostic, ...]:
-    """`no-wasm-wheel`: unguarded imports that need a distribution without a wheel for this platform."""
+def without_wheel(
+    site: SitePackages,
+    imports: Iterable["Import"],
+    elsewhere: Callable[[str], Sequence[str]] = lambda _name: (),
+) -> tuple[Diagnostic, ...]:
+    """`no-wasm-wheel`: unguarded imports that need a distribution without a wheel for this platform.
+
+    `elsewhere` gives, for the name of a distribution, the versions that have one, oldest first.
+    """
     found = []
-    rows = _rows(site)
+    rows = locked(site)
     for item in imports:
         top = item.module.partition(".")[0]
         roots = {name for name, row in rows.items() if top in row.modules}
-        missing = sorted(_closure(site, roots).intersection(site.absent))
+        missing = sorted(closure(site, roots).intersection(site.absent))
         if item.guarded or not missing:
             continue
         absent = site.absent[missing[0]]
-        why = "" if absent.name in roots else f" (required by {min(roots)})"
+        required_by = None if absent.name in roots else min(roots)
         found.append(
             Diagnostic(
                 rule="no-wasm-wheel",
                 file=item.file,
                 line=item.line,
                 column=item.column,
-                message=f"{absent.name} {absent.version}{why} has no wheel for {site.platform}",
-                hint='Set runtime = "nodejs" in the route, or use a package that is pure Python.',
+                message=_why_absent(absent, site.platform, required_by),
+                hint=_instead(absent, required_by, elsewhere(absent.name)),
                 chain=item.chain,
             )
         )
     return tuple(found)
 
 
-def _rows(site: SitePackages) -> dict[str, Absent | Distribution]:
+def _why_absent(absent: Absent, platform: str, required_by: str | None) -> str:
+    name = f"{absent.name} {absent.version}" + (f" (required by {required_by})" if required_by else "")
+    if absent.instead:
+        return f"{name} is what nodejs gets, and {platform} would get {absent.instead}"
+    if not absent.wheels:
+        return f"{name} has no wheel for {platform}"
+    platforms = sorted({_platform_of(file) for file in absent.wheels})
+    return f"{name} has no wheel for {platform}, only for {', '.join(platforms)}"
+
+
+_PLATFORMS = {
+    "win": "Windows",
+    "macosx": "macOS",
+    "ios": "iOS",
+    "android": "Android",
+    "linux": "Linux",
+    "manylinux": "Linux",
+    "musllinux": "Linux (musl)",
+}
+
+
+def _platform_of(file: str) -> str:
+    """What people call the platform of a wheel (PyPA platform compatibility tags)."""
+    tag = file.removesuffix(".whl").rpartition("-")[2]
+    family = re.match(r"[a-z]*", tag)
+    name = family[0] if family else tag
+    return "other versions of Python" if name == "any" else _PLATFORMS.get(name, name)
+
+
+def _instead(absent: Absent, required_by: str | None, versions: Sequence[str]) -> str:
+    move = 'set runtime = "nodejs" in the route, or use a package that is pure Python'
+    nearest = _nearest(absent.version, versions)
+    if not nearest:
+        return f"{move[0].upper()}{move[1:]}."
+    have = " and ".join(f"{absent.name} {version}" for version in nearest)
+    verb = "have" if len(nearest) > 1 else "has"
+    change = f"a version of {required_by} that takes it" if required_by else "that version"
+    return f"{have} {verb} one: require {change} in [project] dependencies, {move}."
+
+
+def _nearest(version: str, versions: Sequence[str]) -> list[str]:
+    """The versions just below and just above, as far as there are any."""
+    from packaging.version import Version  # noqa: PLC0415 - only an error needs it
+
+    own = Version(version)
+    below = [item for item in versions if Version(item) < own]
+    above = [item for item in versions if Version(item) > own]
+    return [*below[-1:], *above[:1]]
+
+
+def locked(site: SitePackages) -> dict[str, Absent | Distribution]:
+    """All that is locked for the platform by normalised name, with a wheel for it or without."""
     return {**site.absent, **site.distributions}
 
 
-def _closure(site: SitePackages, roots: Iterable[str]) -> set[str]:
+def closure(site: SitePackages, roots: Iterable[str]) -> set[str]:
+    """The distributions `roots` and all that they require, by name."""
     seen: set[str] = set()
     waiting = list(roots)
     while waiting:

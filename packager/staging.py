@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.manifest import FILE_NAME
 from packager.errors import UsageError
 
+OUTPUT = ".packager"
 CACHE = "cache"
 REPLACED = (FILE_NAME, "functions", "edge")
 """What a build makes. Everything else in the output folder, such as the cache, outlives it."""

@@ -30,15 +30,22 @@ _TIMEOUT_SECONDS = 30.0
 _INSTALLER_FILES = {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"}
 
 
-def fetch(wheels: Iterable[Wheel], report: Callable[[str], None]) -> dict[Wheel, Path]:
+def fetch(
+    wheels: Iterable[Wheel], report: Callable[[str], None], *, offline: bool = False
+) -> dict[Wheel, Path]:
     """The store's folder of each wheel; those that are missing are downloaded, several at a time.
 
     Proxies, certificates and netrc are taken from the environment. Raises `ToolError` if a download fails,
-    its hash is not the locked one, or it is not a proper wheel.
+    its hash is not the locked one, or it is not a proper wheel; `offline`, if one is missing.
     """
     store = cache_dir() / "wheels"
     folders = {wheel: store / wheel.sha256 for wheel in wheels}
     absent = [wheel for wheel, folder in folders.items() if not folder.is_dir()]
+    if absent and offline:
+        raise ToolError(
+            f"{len(absent)} of the locked wheels are not downloaded yet",
+            hint="Run `packager build` or `packager check` once.",
+        )
     if absent:
         size = sum(wheel.size or 0 for wheel in absent)
         report(f"downloading {len(absent)} wheel{'s' if len(absent) > 1 else ''} ({size / 1e6:.1f} MB)")
@@ -49,6 +56,14 @@ def fetch(wheels: Iterable[Wheel], report: Callable[[str], None]) -> dict[Wheel,
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return folders
+
+
+def download(item: Wheel, file: Path) -> None:
+    """Write one locked file, a wheel or a source distribution, to `file`. Raises `ToolError` as `fetch` does."""
+    import httpx  # noqa: PLC0415
+
+    with httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=True) as client:
+        _download(client, item, file)
 
 
 def top_level(folder: Path) -> tuple[str, ...]:

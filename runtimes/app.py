@@ -49,10 +49,10 @@ class ClientGoneError(Exception):
 class App:
     """An ASGI 3 application over the routes of one artifact.
 
-    `root` is the artifact's folder. Importing a route or middleware module raises here what it raises.
+    `root` is the artifact's folder. What `importer` raises for a route or middleware module is raised here.
     """
 
-    def __init__(self, routes: Table, root: Path) -> None:
+    def __init__(self, routes: Table, root: Path, importer: handlers.Importer = handlers.load_module) -> None:
         self.function = routes.function
         self.site = None if routes.site is None else site.compile_site(routes.site)
         self.public_url = routes.public_url
@@ -62,9 +62,9 @@ class App:
             PUBLIC_URL: routes.public_url,
         }
         self.locator = Locator(routes.routes, self.site)
-        self.middleware = chain.load(root, routes.middleware)
+        self.middleware = chain.load(root, routes.middleware, importer)
         self.handlers: dict[str, dict[str, handlers.Handler]] = {
-            entry.file: handlers.handlers_of(handlers.load_module(root, entry.file), entry.file)
+            entry.file: handlers.handlers_of(importer(root, entry.file), entry.file)
             for entry in routes.routes
             if entry.function == routes.function
         }
@@ -95,15 +95,21 @@ class App:
         Internal headers are stripped; repeated ones are one, joined with a comma and no space, as the HTTP API
         joins them before Lambda sees them, cookies with a semicolon.
         """
-        headers: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            if name in headers:
-                headers[name] += (b"; " if name == b"cookie" else b",") + value
-            elif name[:2] != b"x-" or not name.startswith(_INTERNAL_HEADERS):
-                headers[name] = value
+        rows = list(scope["headers"])
+        headers: dict[bytes, bytes] = dict(rows)
+        if len(headers) != len(rows):
+            headers = {}
+            for name, value in rows:
+                if name not in headers:
+                    headers[name] = value
+                else:
+                    headers[name] += (b"; " if name == b"cookie" else b",") + value
+            rows = list(headers.items())
+        if b"x-" in b" ".join(headers):
+            rows = [row for row in rows if not row[0].startswith(_INTERNAL_HEADERS)]
         return {
             **scope,
-            "headers": list(headers.items()),
+            "headers": rows,
             "raw_path": scope.get("raw_path") or scope["path"].encode(),
             "state": dict(scope.get("state") or {}),
             **self._of_every_scope,
@@ -226,13 +232,13 @@ class App:
         return sorted({*available, "OPTIONS", *(["HEAD"] if "GET" in available else [])})
 
 
-def load(root: Path) -> App:
+def load(root: Path, importer: handlers.Importer = handlers.load_module) -> App:
     """The application of the artifact in `root`; its modules can be imported afterwards."""
     routes = table.from_json((root / table.PATH).read_text(encoding="utf-8"))
     for folder in dict.fromkeys((str(root), str(root / routes.import_root))):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    return App(routes, root)
+    return App(routes, root, importer)
 
 
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -14,6 +14,7 @@ from mangum import Mangum
 from mangum.handlers.api_gateway import HTTPGateway
 from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 
+from runtimes import restored
 from runtimes.app import load
 from runtimes.requests import CDN, ORIGIN
 
@@ -101,3 +102,4 @@ def _body_text(body: bytes, content_type: str) -> tuple[str, bool]:
 
 
 handler = Mangum(load(Path(os.environ["LAMBDA_TASK_ROOT"])), lifespan="off", custom_handlers=[HttpApi])
+restored.run()

@@ -11,7 +11,7 @@ from starlette.responses import Response as StarletteResponse
 from runtimes import matchers
 from runtimes.context import RequestContext
 from runtimes.cookie import EPOCH, Cookie, parse_set_cookie, serialise
-from runtimes.handlers import Handler, call, handler, load_module
+from runtimes.handlers import Handler, Importer, call, handler, load_module
 from runtimes.matchers import Matcher
 from runtimes.requests import Request
 from runtimes.responses import NextResponse, RewriteResponse
@@ -75,7 +75,9 @@ class Subject:
         return (self._request.headers.get("host") or "").partition(":")[0].lower()
 
 
-def load(root: Path, entries: Sequence[MiddlewareEntry]) -> tuple[Middleware, ...]:
+def load(
+    root: Path, entries: Sequence[MiddlewareEntry], importer: Importer = load_module
+) -> tuple[Middleware, ...]:
     """Import the middleware of an artifact, outermost first.
 
     Raises what a module raises, `TypeError` if one has no function `middleware`.
@@ -84,7 +86,7 @@ def load(root: Path, entries: Sequence[MiddlewareEntry]) -> tuple[Middleware, ..
     for entry in sorted(
         entries, key=lambda item: (item.file.count("/") if item.scope != "/" else 0, item.file)
     ):
-        function = getattr(load_module(root, entry.file), "middleware", None)
+        function = getattr(importer(root, entry.file), "middleware", None)
         if isinstance(function, Composed):
             targets = tuple(handler(part, f"{entry.file} {_name(part)}") for part in function.parts)
         elif callable(function):

@@ -50,6 +50,7 @@ class Wheelhouse:
         tag: str = "py3-none-any",
         requires: tuple[str, ...] = (),
         extras: tuple[str, ...] = (),
+        requires_python: str | None = None,
         files: Mapping[str, str] | None = None,
     ) -> Wheel:
         stem = f"{name.replace('-', '_')}-{version}"
@@ -58,6 +59,7 @@ class Wheelhouse:
             *("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"),
             *(f"Requires-Dist: {row}" for row in requires),
             *(f"Provides-Extra: {extra}" for extra in extras),
+            *([f"Requires-Python: {requires_python}"] if requires_python else []),
         ]
         rows = {
             **({f"{name.replace('-', '_')}.py": ""} if files is None else files),

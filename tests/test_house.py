@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {"runtimes": {"packager", "infra"}, "infra": {"packager"}}
-# itsdangerous is pure Python; only projects that use `runtimes.middleware.session` have it.
-EDGE_ALLOWED = {"starlette", "anyio", "runtimes", "pyodide", "itsdangerous"}
+# Pure Python, and only in projects that have it: itsdangerous for `runtimes.middleware.session`, httpx for itself.
+EDGE_ALLOWED = {"starlette", "anyio", "runtimes", "pyodide", "httpx", "itsdangerous"}
 LAMBDA_ONLY = {"aws_lambda.py", "dynamodb.py"}
 
 

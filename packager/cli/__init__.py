@@ -14,6 +14,7 @@ from packager.errors import PackagerError
 COMMANDS = {
     "routes": "Show the route table.",
     "check": "Report everything that is wrong with a project.",
+    "why": "Tell why a route runs where it does, or what brings a package.",
     "build": "Check a project and build its artifacts.",
     "preview": "Serve the built artifacts as the cloud would.",
 }

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from packager.cli import output
-from packager.diagnostics import to_json
+from packager.diagnostics import Diagnostic, in_order, to_json
+from packager.errors import ProjectError
 
 
 @click.command()
@@ -16,8 +17,12 @@ def check(context: click.Context, project: Path, as_json: bool) -> None:
     """Report everything that is wrong with PROJECT (default: this folder)."""
     from packager.examine import examine  # noqa: PLC0415 - `packager --help` needs none of it
 
-    examination = examine(project)
+    examination = examine(project, output.note, resolving="edge")
     found = examination.diagnostics
+    if isinstance(examination.failure, ProjectError):
+        found = in_order([*found, _of_dependencies(examination.failure)])
+    elif examination.failure:
+        output.note(f"warning: the distributions were not checked: {examination.failure.message}")
     errors = sum(item.severity == "error" for item in found)
     if as_json:
         output.document(to_json(found))
@@ -27,6 +32,12 @@ def check(context: click.Context, project: Path, as_json: bool) -> None:
         click.echo(f"{counts} in {_count(len(examination.app.routes), 'route')}")
     if errors:
         context.exit(1)
+
+
+def _of_dependencies(error: ProjectError) -> Diagnostic:
+    """What is wrong with the dependencies themselves: they cannot be resolved, or nodejs lacks a wheel."""
+    file, _, line = (error.place or "pyproject.toml").partition(":")
+    return Diagnostic("unresolved-dependency", file, int(line or 1), 1, error.message, error.hint)
 
 
 def _count(number: int, noun: str) -> str:

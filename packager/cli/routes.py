@@ -21,6 +21,8 @@ def routes(context: click.Context, project: Path, as_json: bool) -> None:
 
     examination = examine(project)
     output.diagnostics(examination.diagnostics)
+    if examination.failure:
+        output.note(f"the runtime of auto routes is provisional: {examination.failure.message}")
     table = rows(examination.app)
     if as_json:
         output.document({"routes": [asdict(row) for row in table]})

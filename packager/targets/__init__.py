@@ -4,14 +4,27 @@ A target is any module of this package that satisfies `Target`; adding one touch
 """
 
 import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from infra.manifest import Runtime
+from infra.manifest import Runtime, Snapshot
 from packager.archive import Written
 from packager.bundle import Contents
 from packager.errors import ProjectError
+from packager.model import App
+
+type Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a target wrote: the zip, and the snapshot in it if there is one."""
+
+    written: Written
+    snapshot: Snapshot | None = None
 
 
 class Target(Protocol):
@@ -33,8 +46,8 @@ class Target(Protocol):
     def folder(self, name: str) -> str | None:
         """The path of the function's folder, relative to the build output, if the target has one."""
 
-    def bundle(self, contents: Contents, out: Path) -> Written:
-        """Write the artifact (and its folder) into the build output `out`."""
+    def bundle(self, contents: Contents, out: Path, report: Report) -> Artifact:
+        """Write the artifact (and its folder) into the build output `out`; `report` gets a line for a long step."""
 
 
 def registry() -> dict[str, Target]:
@@ -42,6 +55,11 @@ def registry() -> dict[str, Target]:
     modules = (import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
     targets = (cast("Target", module) for module in modules)
     return {target.NAME: target for target in sorted(targets, key=lambda target: target.NAME)}
+
+
+def target_of(app: App, runtime: Runtime) -> Target:
+    """The target of the app's functions of a runtime. Raises `ProjectError` as `find` does."""
+    return find(app.project.settings.edge.target if runtime == "edge" else "lambda", runtime)
 
 
 def find(name: str, runtime: Runtime) -> Target:

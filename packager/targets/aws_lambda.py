@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from infra.manifest import Runtime
-from packager.archive import Written, write_zip
+from packager.archive import write_zip
 from packager.bundle import Contents
+from packager.targets import Artifact, Report
 
 NAME = "lambda"
 RUNTIME: Runtime = "nodejs"
@@ -23,8 +24,8 @@ def folder(name: str) -> str | None:  # noqa: ARG001 - as `Target` has it
     return None
 
 
-def bundle(contents: Contents, out: Path) -> Written:
+def bundle(contents: Contents, out: Path, report: Report) -> Artifact:  # noqa: ARG001 - as `Target` has it
     """Write the zip into the build output `out`."""
     path = out / artifact(contents.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_zip(path, contents.entries)
+    return Artifact(write_zip(path, contents.entries))

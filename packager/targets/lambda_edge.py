@@ -2,18 +2,26 @@
 
 import json
 import shutil
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from infra.manifest import Runtime
-from packager import pyodide
-from packager.archive import Entry, Written, write_zip
+from infra.manifest import Runtime, Snapshot
+from packager import distil, pyodide, snapshot
+from packager.archive import Entry, write_zip
 from packager.bundle import Contents, runtimes_folder
+from packager.edge_lock import edge_lock
+from packager.targets import Artifact, Report
+from packager.worker_scripts import SCRIPTS, worker_scripts
 
 NAME = "lambda-edge"
 RUNTIME: Runtime = "edge"
 HANDLER = "index.handler"
 DISTRIBUTIONS = ("python-multipart", "starlette")
 OMITTED = ("aws_lambda.py", "edge_worker")
+
+_APP = "app.zip"
+_STDLIB = "python_stdlib.zip"
 
 
 def artifact(name: str) -> str:
@@ -26,27 +34,80 @@ def folder(name: str) -> str | None:
     return f"edge/{name}"
 
 
-def bundle(contents: Contents, out: Path) -> Written:
+def bundle(contents: Contents, out: Path, report: Report) -> Artifact:
     """Write the worker's folder and its zip into the build output `out`.
 
-    Raises `ToolError` if Pyodide is neither in the cache nor to be had.
+    Raises `ToolError` if Pyodide is neither in the cache nor to be had, `ProjectError` if the app cannot be frozen.
     """
     root = out / "edge" / contents.name
     (root / "pyodide").mkdir(parents=True)
-    for source in sorted((runtimes_folder() / "edge_worker").glob("*.mjs")):
-        shutil.copyfile(source, root / source.name)
-    for source in sorted(pyodide.prepare().iterdir()):
-        shutil.copyfile(source, root / "pyodide" / source.name)
-    write_zip(root / "app.zip", contents.entries)
+    scripts = runtimes_folder() / "edge_worker"
+    _copy(worker_scripts(scripts), SCRIPTS, root)
+    write_zip(root / _APP, contents.entries)
+    (root / "pyodide-lock.json").write_bytes(edge_lock(contents.distributions))
+    if contents.loader == "stock":
+        _copy(pyodide.prepare(), pyodide.FILES, root / "pyodide")
+        _settings(root, contents)
+        made = None
+    else:
+        made = _frozen(contents, root, scripts, report)
+    written = write_zip(out / artifact(contents.name), _entries(root, made))
+    return Artifact(written, made)
+
+
+def _frozen(contents: Contents, root: Path, scripts: Path, report: Report) -> Snapshot:
+    """Put the distilled runtime and the snapshot of the app into the worker's folder."""
+    with tempfile.TemporaryDirectory() as name:
+        runtime = distil.distilled(_libraries(contents.entries, Path(name)), scripts)
+    _copy(runtime, (distil.SCRIPT, distil.RESTORED_MODULE), root / "pyodide")
+    # Sources: what is imported while the worker runs is little, and as bytecode it is half as much again.
+    _copy(pyodide.fetch(), (_STDLIB,), root / "pyodide")
+    report(f"importing and freezing {folder(contents.name)}")
+    worker = snapshot.Worker(root, runtime, scripts)
+    identity = snapshot.identity(worker)
+    _settings(root, contents, identity=identity)
+    made = snapshot.freeze(worker, contents.entrypoints, strict=contents.strict, report=report)
+    for file, reason in sorted(made.late.items()):
+        report(f"{file} is imported when the worker starts, not in advance: {reason}")
+    return Snapshot(made.files, identity)
+
+
+def _settings(root: Path, contents: Contents, **more: str) -> None:
+    """Write what the worker has to know of itself; see `Settings` in bridge.mjs."""
     settings = {
         "function": contents.name,
         "max_body_size": contents.max_body_size,
         "max_duration": contents.max_duration,
         "memory": contents.memory,
+        "loader": contents.loader,
+        **more,
     }
     (root / "worker.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    entries = [
-        Entry(path.relative_to(root).as_posix(), path, stored=path.name == "app.zip") for path in files
-    ]
-    return write_zip(out / artifact(contents.name), entries)
+
+
+def _libraries(entries: Iterable[Entry], area: Path) -> list[Path]:
+    """The dynamic libraries of an artifact as files."""
+    found: list[Path] = []
+    for entry in entries:
+        if entry.name.endswith(".so"):
+            file = entry.source
+            if isinstance(file, bytes):
+                file = area / f"{len(found)}.so"
+                file.write_bytes(entry.source)  # type: ignore[arg-type]
+            found.append(file)
+    return found
+
+
+def _copy(source: Path, names: Iterable[str], target: Path) -> None:
+    for name in names:
+        shutil.copyfile(source / name, target / name)
+
+
+def _entries(root: Path, made: Snapshot | None) -> list[Entry]:
+    """What the zip holds. Snapshots are given as bytes: no later build has the same to take from the cache."""
+    entries = []
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        name = path.relative_to(root).as_posix()
+        unique = made is not None and name in made.files
+        entries.append(Entry(name, path.read_bytes() if unique else path, stored=name.endswith(".zip")))
+    return entries

@@ -2,30 +2,35 @@
 //
 // Adapters (serve.mjs, index.mjs) call boot() and handle(), which keep the request as it was sent; platforms
 // that speak Web Request and Response use the default export, a thin face of the same.
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 
 import { collect } from "./body.mjs";
-import { host, serving } from "./bridge.mjs";
-import { ROOT, load } from "./stock.mjs";
+import { Open, host, serving } from "./bridge.mjs";
+import { APP } from "./files.mjs";
 
-/** @import { Worker } from "./bridge.mjs" */
+/** @import { Settings, Worker } from "./bridge.mjs" */
+
+const FOLDER = new URL("./", import.meta.url);
 
 /**
- * Start Pyodide and load the app.
+ * Start Python with the app, from the snapshot or by importing everything.
  * @param {Record<string, string | undefined>} env exactly what the app sees as os.environ
  * @returns {Promise<Worker>}
  */
 export async function boot(env) {
-  const [python, settings] = await Promise.all([
-    load(),
-    readFile(new URL("worker.json", import.meta.url), "utf8"),
-  ]);
-  const open = new Map();
-  const edge = python.pyimport("runtimes.edge.start");
-  const bridge = edge.start(ROOT, JSON.stringify(env), host(open));
-  edge.destroy();
+  /** @type {Settings} */
+  const settings = JSON.parse(readFileSync(new URL("worker.json", FOLDER), "utf8"));
+  const stock = settings.loader === "stock";
+  const python = stock
+    ? await (await import("./stock.mjs")).load(FOLDER)
+    : await (await import("./restore.mjs")).restore(FOLDER, settings);
+  const open = new Open();
+  const start = python.pyimport("runtimes.edge.start");
+  const variables = JSON.stringify(env);
+  const bridge = stock ? start.start(APP, variables, host(open)) : start.resume(variables, host(open));
+  start.destroy();
   const functions = { handle: bridge.handle, disconnect: bridge.disconnect, owns: bridge.owns };
-  return serving(functions, open, JSON.parse(settings));
+  return serving(functions, open, settings);
 }
 
 /** @type {Promise<Worker> | undefined} */

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 GET = "def GET(): pass\n"
 
 
@@ -60,3 +62,88 @@ def test_names_that_could_steer_a_terminal_are_spelled_out(write, packager):
     assert ended.status == 1
     assert "\x1b" not in ended.err
     assert "\\x1b[31m" in ended.err
+
+
+SETTINGS = '[project]\nname = "x"\ndependencies = ["fast"]\n'
+NATIVE = "cp313-cp313-manylinux_2_28_aarch64"
+
+
+@pytest.fixture
+def wheels(wheelhouse):
+    for name, version in (("anyio", "1.0"), ("starlette", "1.10.0"), ("mangum", "0.22.0")):
+        wheelhouse.add(name, version)
+    wheelhouse.add("python-multipart", "0.0.30")
+    wheelhouse.add("fast", tag=NATIVE)
+    return wheelhouse
+
+
+@pytest.fixture
+def no_index(monkeypatch):
+    def cut():
+        monkeypatch.setenv("UV_FIND_LINKS", "")
+        monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    return cut
+
+
+def test_edge_code_is_checked_against_the_resolved_distributions(write, packager, wheels):
+    root = write({"pyproject.toml": SETTINGS, "app/route.py": f'import fast\nruntime = "edge"\n{GET}'})
+    ended = packager("check", root, "--json")
+    (item,) = json.loads(ended.out)["diagnostics"]
+    assert (ended.status, item["rule"], item["line"]) == (1, "no-wasm-wheel", 1)
+    assert item["message"] == "fast 1.0 has no wheel for edge (Pyodide), only for Linux"
+
+
+def test_the_hint_names_the_nearest_version_with_a_wheel(write, packager, wheels):
+    wheels.add("fast", "0.9", tag="cp314-cp314-pyemscripten_2026_0_wasm32")
+    wheels.add("fast", "0.1")
+    root = write({"pyproject.toml": SETTINGS, "app/route.py": f'import fast\nruntime = "edge"\n{GET}'})
+    assert "hint: fast 0.9 has one: require that version" in packager("check", root).err
+
+
+def test_auto_routes_go_where_the_distributions_let_them(write, packager, wheels):
+    root = write({"pyproject.toml": SETTINGS, "app/route.py": f'import fast\nruntime = "auto"\n{GET}'})
+    before = packager("routes", root)
+    assert before.err == ("the runtime of auto routes is provisional: the dependencies are not locked yet\n")
+    assert "edge" in before.out
+    assert packager("check", root).status == 0
+    after = packager("routes", root)
+    assert (after.status, after.err) == (0, "")
+    assert "edge" not in after.out
+
+
+def test_without_index_and_cache_the_rest_is_checked_with_a_warning(write, packager, wheels, no_index):
+    root = write(
+        {"pyproject.toml": SETTINGS, "app/route.py": f'import fast, socket\nruntime = "edge"\n{GET}'}
+    )
+    no_index()
+    ended = packager("check", root, "--json")
+    assert ended.status == 1
+    assert [item["rule"] for item in json.loads(ended.out)["diagnostics"]] == ["banned-import"]
+    assert "warning: the distributions were not checked: " in ended.err
+
+
+def test_what_was_resolved_once_is_checked_offline(write, packager, wheels, no_index):
+    root = write({"pyproject.toml": SETTINGS, "app/route.py": f'import fast\nruntime = "edge"\n{GET}'})
+    packager("check", root)
+    for path in wheels.folder.iterdir():
+        path.unlink()
+    ended = packager("check", root, "--json")
+    assert [item["rule"] for item in json.loads(ended.out)["diagnostics"]] == ["no-wasm-wheel"]
+    assert ended.err == ""
+
+
+def test_dependencies_that_cannot_be_resolved_are_a_diagnostic(write, packager, wheels):
+    settings = SETTINGS.replace('"fast"', '"nothing-like-it"')
+    root = write({"pyproject.toml": settings, "app/route.py": f'import socket\nruntime = "edge"\n{GET}'})
+    ended = packager("check", root, "--json")
+    found = [(item["rule"], item["file"], item["line"]) for item in json.loads(ended.out)["diagnostics"]]
+    assert found == [("banned-import", "app/route.py", 1), ("unresolved-dependency", "pyproject.toml", 3)]
+
+
+def test_a_project_of_nodejs_routes_alone_needs_no_index(write, packager, wheels, no_index):
+    no_index()
+    ended = packager("check", write({"pyproject.toml": SETTINGS, "app/route.py": GET}))
+    assert (ended.status, ended.err) == (0, "")

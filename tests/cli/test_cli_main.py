@@ -55,7 +55,7 @@ def test_wrong_usage(packager, arguments):
 
 
 def failing(monkeypatch, error):
-    def fail(folder):
+    def fail(*_arguments, **_options):
         raise error
 
     monkeypatch.setattr(examine_module, "examine", fail)

@@ -2,6 +2,7 @@ import pytest
 
 from packager.analyse import analyse
 from packager.discover import discover
+from packager.place import place
 from packager.project import load
 
 GET = "def GET(): pass\n"
@@ -9,7 +10,8 @@ GET = "def GET(): pass\n"
 
 def analysed(write, files):
     project = load(write({"app/keep.txt": "", **files}))
-    return analyse(project, discover(project)[0])
+    sources, diagnostics = analyse(project, discover(project)[0])
+    return place(sources).app, diagnostics
 
 
 def rules(diagnostics):
@@ -72,39 +74,6 @@ def test_defaults_of_nodejs_and_edge(write):
 def test_python_is_another_name_of_nodejs(write):
     app, _ = analysed(write, {"app/route.py": f'runtime = "python"\n{GET}'})
     assert (app.routes[0].runtime, app.routes[0].declared_runtime) == ("nodejs", "python")
-
-
-@pytest.mark.parametrize(
-    ("text", "runtime", "memory"),
-    [
-        ("", "edge", 256),
-        ("import subprocess\n", "nodejs", 512),
-        ("import subprocess\nmemory = 256\n", "nodejs", 256),
-        ("import subprocess  # packager: allow[banned-import] never called there\n", "edge", 256),
-        ("max_duration = 60\n", "nodejs", 512),
-    ],
-)
-def test_auto_is_edge_if_nothing_speaks_against_it(write, text, runtime, memory):
-    app, diagnostics = analysed(write, {"app/route.py": f'runtime = "auto"\n{text}{GET}'})
-    assert (app.routes[0].runtime, app.routes[0].memory) == (runtime, memory)
-    assert [item for item in diagnostics if item.severity == "error"] == []
-
-
-def test_auto_is_nodejs_behind_middleware_that_needs_it(write):
-    middleware = "import socket\nconfig = {'matcher': '/a/:path*'}\ndef middleware(request): pass\n"
-    auto = f'runtime = "auto"\n{GET}'
-    files = {
-        "middleware.py": middleware,
-        "app/a/route.py": auto,
-        "app/b/route.py": auto,
-        "app/c/route.py": GET,
-    }
-    app, _ = analysed(write, files)
-    assert {route.path: route.runtime for route in app.routes} == {
-        "/a": "nodejs",
-        "/b": "edge",
-        "/c": "nodejs",
-    }
 
 
 def test_a_syntax_error_leaves_the_other_routes(write):

@@ -1,6 +1,9 @@
 import pytest
 
+from packager.check import check
 from packager.examine import examine
+from packager.model import Distribution, Wheel
+from packager.site_packages import SitePackages
 
 EDGE = 'runtime = "edge"\ndef GET(): pass\n'
 NODEJS = "def GET(): pass\n"
@@ -174,15 +177,15 @@ def test_with_dependencies_only_what_the_project_lacks_is_certain(write):
 
 
 def test_with_resolved_dependencies_every_name_is_certain(write):
-    from packager.check import check  # noqa: PLC0415
-
     root = write(
         {
             "pyproject.toml": '[project]\nname = "x"\ndependencies = ["pyyaml"]\n',
             ROUTE: f"import yaml, toml\n{NODEJS}",
         }
     )
-    found = check(examine(root).app, {"yaml": "pyyaml"})
+    wheel = Wheel("pyyaml", "1.0", "pyyaml-1.0-py3-none-any.whl", "", "")
+    site = SitePackages("here", {"pyyaml": Distribution(wheel, root, ("yaml",), ())}, {})
+    found = check(examine(root).app, {"nodejs": site})
     assert [item.message for item in found] == ["nothing provides the module toml"]
 
 

@@ -99,9 +99,10 @@ def test_a_distribution_without_a_wheel_for_lambda_is_an_error_that_points_at_it
     wheelhouse.add("pure")
     wheelhouse.add("core", tag="cp313-cp313-macosx_11_0_arm64")
     chosen = project("pure", "core")
-    with pytest.raises(ProjectError, match=r"core 1\.0 has no wheel for AWS Lambda") as caught:
-        resolve.require_all(chosen, site(chosen))
-    assert caught.value.place == "pyproject.toml:5"
+    error = resolve.incomplete(chosen, site(chosen))
+    assert error is not None
+    assert error.message.startswith("core 1.0 has no wheel for AWS Lambda")
+    assert error.place == "pyproject.toml:5"
 
 
 def test_the_overlay_holds_this_machines_wheels(project: Make, wheelhouse: "Wheelhouse") -> None:
@@ -127,7 +128,7 @@ def test_a_second_lock_calls_no_uv(
 ) -> None:
     wheelhouse.add("core")
     first = locked(project("core"))
-    monkeypatch.setattr("packager.lock._uv", lambda: "/nonexistent/uv")
+    monkeypatch.setattr("packager.lock.uv", lambda: "/nonexistent/uv")
     assert locked(project("core")) == first
 
 
@@ -184,7 +185,8 @@ def test_a_source_distribution_alone_is_refused_with_a_way_out(
     with pytest.raises(ProjectError, match="old has only a source distribution") as caught:
         locked(project("old"))
     assert caught.value.place == "pyproject.toml:4"
-    assert "wheels" in caught.value.hint
+    assert "build_from_source" in caught.value.hint
+    assert "UV_FIND_LINKS" in caught.value.hint
 
 
 def test_a_dependency_on_a_folder_is_refused(project: Make, wheelhouse: "Wheelhouse", tmp_path: Path) -> None:
@@ -209,6 +211,87 @@ def test_no_network_is_not_the_projects_fault(
 def test_uv_gets_nothing_of_the_environment_that_it_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_KEY", "secret")
     monkeypatch.setenv("UV_OFFLINE", "1")
-    given = lock._environment()
+    given = lock.uv_environment()
     assert "SESSION_KEY" not in given
     assert (given["UV_OFFLINE"], given["UV_PYTHON_DOWNLOADS"]) == ("1", "never")
+
+
+def both(project: Project) -> tuple[SitePackages, SitePackages]:
+    sites = resolve.for_runtimes(project, {"edge", "nodejs"}, lambda _: None)
+    return sites["nodejs"], sites["edge"]
+
+
+def test_a_dependency_for_edge_alone_is_there_alone(project: Make, wheelhouse: "Wheelhouse") -> None:
+    own(wheelhouse)
+    wheelhouse.add("only", tag=WASM)
+    native, edge = both(project("only; sys_platform == 'emscripten'"))
+    assert "only" not in native.distributions | native.absent
+    assert edge.distributions["only"].wheel.native
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["python_full_version >= '3.14'", "platform_machine == 'wasm32'", "platform_system == 'Emscripten'"],
+)
+def test_markers_see_pyodide(project: Make, wheelhouse: "Wheelhouse", marker: str) -> None:
+    own(wheelhouse)
+    wheelhouse.add("core")
+    native, edge = both(project(f"core; {marker}"))
+    assert "core" not in native.distributions
+    assert "core" in edge.distributions
+
+
+def test_edge_never_gets_another_version_than_nodejs(project: Make, wheelhouse: "Wheelhouse") -> None:
+    own(wheelhouse)
+    wheelhouse.add("core", "1.0")
+    wheelhouse.add("core", "2.0")
+    wheelhouse.add(
+        "thing", requires=("core<2; sys_platform == 'emscripten'", "core>=2; sys_platform != 'emscripten'")
+    )
+    native, edge = both(project("thing"))
+    assert native.distributions["core"].wheel.version == "2.0"
+    assert "core" not in edge.distributions
+    assert (edge.absent["core"].version, edge.absent["core"].instead) == ("2.0", "1.0")
+
+
+def test_versions_that_the_project_itself_splits_by_a_marker_are_meant(
+    project: Make, wheelhouse: "Wheelhouse"
+) -> None:
+    own(wheelhouse)
+    wheelhouse.add("core", "1.0")
+    wheelhouse.add("core", "2.0", tag=ARM)
+    native, edge = both(
+        project("core<2; sys_platform == 'emscripten'", "core>=2; sys_platform != 'emscripten'")
+    )
+    assert native.distributions["core"].wheel.version == "2.0"
+    assert edge.distributions["core"].wheel.version == "1.0"
+
+
+def test_a_version_for_both_pythons_is_taken_before_two_newer_ones(
+    project: Make, wheelhouse: "Wheelhouse"
+) -> None:
+    own(wheelhouse)
+    wheelhouse.add("core", "1.0")
+    wheelhouse.add("core", "2.0", requires_python=">=3.14")
+    native, edge = both(project("core"))
+    assert native.distributions["core"].wheel == edge.distributions["core"].wheel
+
+
+def test_offline_only_what_is_here_already_counts(
+    project: Make, wheelhouse: "Wheelhouse", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(wheelhouse)
+    chosen = project()
+    with pytest.raises(ToolError, match="not locked yet"):
+        resolve.for_runtimes(chosen, {"edge"}, lambda _: None, offline=True)
+    first = resolve.for_runtimes(chosen, {"edge"}, lambda _: None)
+    assert resolve.for_runtimes(chosen, {"edge"}, lambda _: None, offline=True) == first
+    monkeypatch.setenv("PACKAGER_CACHE_DIR", str(tmp_path / "empty"))
+    with pytest.raises(ToolError, match="not downloaded yet"):
+        resolve.for_runtimes(chosen, {"edge"}, lambda _: None, offline=True)
+
+
+def own(wheelhouse: "Wheelhouse") -> None:
+    """What the runtimes themselves need."""
+    for name, version in (("starlette", "1.10.0"), ("mangum", "0.22.0"), ("python-multipart", "0.0.30")):
+        wheelhouse.add(name, version)

@@ -1,0 +1,83 @@
+"""`packager why`: why a route runs where it does; why a package or file is in an artifact."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from packager.cli import output
+
+if TYPE_CHECKING:
+    from packager.diagnostics import Diagnostic
+    from packager.why import Brought, Presence, RouteAnswer, ThingAnswer
+
+
+@click.command()
+@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("name", metavar="ROUTE-OR-PACKAGE")
+@click.option("--all", "everything", is_flag=True, help="Show every finding, not only the decisive one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def why(project: Path, name: str, everything: bool, as_json: bool) -> None:
+    """Tell why a route of PROJECT runs where it does, or what brings a package or a file into an artifact.
+
+    ROUTE-OR-PACKAGE is a route (/api/users/[id]), a URL (/api/users/7), a file, a distribution or a module.
+    """
+    from packager.examine import examine  # noqa: PLC0415 - `packager --help` needs none of it
+    from packager.why import RouteAnswer  # noqa: PLC0415
+    from packager.why import why as answer_for  # noqa: PLC0415
+
+    examined = examine(project, output.note, resolving="everything")
+    if examined.failure and not examined.sites:
+        output.note(f"warning: the distributions are not known: {examined.failure.message}")
+    answer = answer_for(examined, name)
+    if as_json:
+        kind = {"kind": "route"} if isinstance(answer, RouteAnswer) else {}
+        output.document({**kind, **asdict(answer)})
+        return
+    lines = _route(answer, everything) if isinstance(answer, RouteAnswer) else _thing(answer)
+    click.echo(output.safe("\n".join(lines)))
+
+
+def _route(answer: "RouteAnswer", everything: bool) -> Iterable[str]:
+    declared = "" if answer.declared_runtime == answer.runtime else f" (declared {answer.declared_runtime})"
+    yield f"{answer.path}  {answer.file}"
+    yield f"runs on {answer.runtime}{declared}: {answer.because}"
+    shown = answer.findings if everything else answer.findings[:1]
+    for item in shown:
+        yield from _finding(item)
+    if len(shown) < len(answer.findings):
+        yield f"    and {len(answer.findings) - len(shown)} more: --all shows them"
+    others = f", with {', '.join(answer.shares_with)}" if answer.shares_with else ", alone"
+    yield f"function {answer.function}{others}"
+    yield f"    {answer.grouped}"
+    if answer.middleware:
+        yield f"middleware {', '.join(answer.middleware)}"
+    if answer.distributions:
+        yield "distributions that its imports bring"
+    for row in answer.distributions:
+        yield f"    {row.name} {row.version}  {_brought(row)}"
+
+
+def _finding(item: "Diagnostic") -> Iterable[str]:
+    yield f"    [{item.rule}] {item.file}:{item.line}:{item.column} {item.message}"
+    yield from (f"        {step}" for step in item.chain)
+
+
+def _brought(row: "Brought") -> str:
+    return row.chain[-1] if row.chain else ""
+
+
+def _thing(answer: "ThingAnswer") -> Iterable[str]:
+    yield f"{answer.name}  {answer.kind}"
+    for row in answer.artifacts:
+        yield from _presence(row)
+
+
+def _presence(row: "Presence") -> Iterable[str]:
+    state = "in" if row.present else "not in"
+    version = f" {row.version}" if row.version else ""
+    reason = f": {row.reason}" if row.reason else ""
+    yield f"{state} {row.function} ({row.runtime}){version}{reason}"
+    yield from (f"    {step}" for step in row.chain)

@@ -1,0 +1,34 @@
+// Makes the worker's scripts, one file each: node scripts.mjs SOURCE_FOLDER TARGET_FOLDER
+//
+// A module graph takes Node longer to load than to compile, and the process that user code runs in is waited for: it is
+// one file, and CommonJS, for which Node needs no loader of modules.
+import { join } from "node:path";
+
+import { build } from "esbuild";
+
+const [source, target] = process.argv.slice(2);
+const OWN_URL = "scriptUrl";
+
+/** @param {string} name */
+const entry = (name) => join(source, `${name}.mjs`);
+const shared = {
+  bundle: true,
+  platform: /** @type {const} */ ("node"),
+  target: "node22",
+  legalComments: /** @type {const} */ ("none"),
+};
+await build({
+  ...shared,
+  entryPoints: ["worker", "serve", "index"].map(entry),
+  format: "esm",
+  outdir: target,
+  outExtension: { ".js": ".mjs" },
+});
+await build({
+  ...shared,
+  entryPoints: [entry("child")],
+  format: "cjs",
+  outfile: join(target, "child.cjs"),
+  define: { "import.meta.url": OWN_URL },
+  banner: { js: `const ${OWN_URL} = require("node:url").pathToFileURL(__filename).href;` },
+});

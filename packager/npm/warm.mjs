@@ -1,0 +1,67 @@
+// Writes the code cache of an artifact that has its snapshot: node warm.mjs WORKER_FOLDER ARTIFACT_FOLDER
+//
+// Has to run under the very flags of V8 that the worker will have.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { Script } from "node:vm";
+
+const [folder, artifact] = process.argv.slice(2);
+/** @param {string} name */
+const ours = (name) => import(pathToFileURL(join(folder, name)).href);
+const [{ Open, host, serving }, { encode, serialized }, { restore, sourcesOf }] = await Promise.all(
+  ["bridge.mjs", "code_cache.mjs", "restore.mjs"].map(ours),
+);
+const settings = JSON.parse(readFileSync(join(artifact, "worker.json"), "utf8"));
+const JSON_TYPE = ["content-type", "application/json"];
+const REQUESTS = [
+  { method: "GET", target: "/exercise?name=value&other=%C3%A9", headers: ["cookie", "a=b; c=d"] },
+  { method: "HEAD", target: "/exercise/7", headers: [] },
+  {
+    method: "POST",
+    target: "/exercise/7",
+    headers: JSON_TYPE,
+    body: '{"name": "value", "list": [1, 2.5, null, true]}',
+  },
+  { method: "PUT", target: "/exercise/7/a/b", headers: JSON_TYPE, body: "{}" },
+  { method: "DELETE", target: "/exercise/7", headers: [] },
+  { method: "OPTIONS", target: "/exercise", headers: [] },
+  { method: "PATCH", target: "/exercise", headers: [] },
+  { method: "GET", target: "/elsewhere", headers: [] },
+];
+
+// TurboFan at the first call, nothing thrown away: what runs now is what the worker finds compiled.
+for (const flag of ["--no-liftoff", "--no-flush-bytecode"]) setFlagsFromString(flag);
+/** @type {Buffer<ArrayBuffer>[]} */
+let sources = [];
+/** @type {{ script: Script, modules: WebAssembly.Module[] } | undefined} */
+let code;
+const python = await restore(
+  pathToFileURL(`${artifact}/`),
+  { ...settings, memory: 4096 },
+  (/** @type {URL} */ url, /** @type {any} */ state) => {
+    sources = sourcesOf(url, state);
+    const [source, ...binaries] = sources;
+    code = {
+      script: new Script(source.toString("latin1"), { filename: "pyodide.js" }),
+      modules: binaries.map((binary) => new WebAssembly.Module(binary)),
+    };
+    return code;
+  },
+);
+const { script, modules } = /** @type {NonNullable<typeof code>} */ (code);
+const open = new Open();
+const exercise = python.pyimport("runtimes.edge.exercise");
+const { handle, disconnect, owns } = exercise.start(host(open));
+const worker = serving({ handle, disconnect, owns }, open, settings);
+for (let round = 0; round < 3; round += 1) {
+  for (const { body, ...request } of REQUESTS) {
+    const rest = { scheme: "http", httpVersion: "1.1", client: null, server: null, cdn: false };
+    const reply = await worker.handle({ ...rest, ...request, body: body === undefined ? null : Buffer.from(body) });
+    await reply.done;
+  }
+}
+for (const flag of ["--liftoff", "--wasm-dynamic-tiering", "--flush-bytecode"]) setFlagsFromString(flag);
+writeFileSync(join(artifact, "code.bin"), encode(sources, [script.createCachedData(), ...modules.map(serialized)]));
+process.exit(0);

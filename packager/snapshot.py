@@ -1,0 +1,221 @@
+"""The memory snapshot of an edge worker: its app is imported once, at build, in a sealed Pyodide, and frozen.
+
+A snapshot may hold nothing that belongs to one process or one deployment. Modules that read the environment while
+they are imported are therefore left out of it, and imported when the worker starts; what cannot be left out is
+an error.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packager import node, pyodide
+from packager.errors import ProjectError, ToolError
+
+HEAP = "heap.bin"
+CODE = "code.bin"
+LIBRARIES = "libraries"
+TIMEOUT_SECONDS = 120
+
+_SCRIPTS = ("snapshot.mjs", "freezer.mjs", "wasm.mjs")
+_WARM = "warm.mjs"
+_ATTEMPTS = 4
+_V8_FLAGS = ("--disallow-code-generation-from-strings",)
+"""Those of the worker's process: compiled code is only taken by a process with equal ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """A route or middleware module, and all files of the project that it reaches, itself among them."""
+
+    file: str
+    reaches: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker that is complete but for its snapshot.
+
+    `folder` is the artifact's, `runtime` the distilled runtime it has, `scripts` has the modules that its scripts were
+    made of.
+    """
+
+    folder: Path
+    runtime: Path
+    scripts: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A finished snapshot. `files` are relative to the worker's folder.
+
+    `late` maps each entrypoint that is imported at start to the reason, for people.
+    """
+
+    files: tuple[str, ...]
+    late: Mapping[str, str]
+
+
+def identity(worker: Worker) -> str:
+    """The hash of what the snapshot of a worker is made of, hexadecimal."""
+    digest = hashlib.sha256(worker.runtime.name.encode())
+    archives = (worker.folder / "app.zip", worker.folder / "pyodide" / "python_stdlib.zip")
+    scripts = (pyodide.LOCK_FOLDER / name for name in (*_SCRIPTS, _WARM))
+    for path in (*archives, *scripts, *sorted(worker.scripts.glob("*.mjs"))):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def freeze(
+    worker: Worker, entrypoints: Sequence[Entrypoint], *, strict: bool, report: Callable[[str], None]
+) -> Snapshot:
+    """Import the app of a worker and write the snapshot into its folder.
+
+    Unless `strict`, modules that fail to be imported are left to the start of the worker. `report` gets what the
+    project's modules print. Raises `ProjectError` if one fails, does not end, or leaves behind what a snapshot
+    cannot keep; `ToolError` if Node fails.
+    """
+    late: dict[str, str] = {}
+    preload: list[str] = []
+    name = identity(worker)
+    # Node gives leave to what is in a folder only if the folder is there when it starts.
+    (worker.folder / LIBRARIES).mkdir()
+    for _ in range(_ATTEMPTS):
+        settings = {
+            "identity": name,
+            "hash_seed": int(name[:8], 16) or 1,
+            "late": sorted(late),
+            "preload": preload,
+        }
+        found = _imported(worker, settings, report)
+        reasons = _late(found, entrypoints, strict=strict)
+        if not reasons:
+            _check(found)
+            return Snapshot((HEAP, *_warm(worker, report)), late)
+        preload = list(dict.fromkeys([*preload, *found["modules"]]))
+        late |= reasons
+    raise ProjectError(
+        "the edge routes cannot be frozen: their modules do something else each time they are imported",
+        hint='Set loader = "stock" in [tool.packager.edge]: nothing is frozen then.',
+    )
+
+
+def _imported(worker: Worker, settings: Mapping[str, Any], report: Callable[[str], None]) -> dict[str, Any]:
+    """The report of runtimes/edge/start.py on what the imports did."""
+    loader = pyodide.prepare()
+    folder, scripts = worker.folder, pyodide.LOCK_FOLDER
+    words: list[Path | str] = [scripts / "snapshot.mjs", loader, worker.runtime, worker.scripts, folder]
+    words.append(json.dumps(settings))
+    readable = [folder, loader, worker.runtime, worker.scripts, *(scripts / name for name in _SCRIPTS)]
+    lines = _run(words, readable, [folder / HEAP, folder / LIBRARIES], "importing the edge routes")
+    for line in lines[:-1]:
+        report(line)
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def _late(found: Mapping[str, Any], entrypoints: Iterable[Entrypoint], *, strict: bool) -> dict[str, str]:
+    """The entrypoints that cannot be frozen, with the reasons. Raises `ProjectError` for a failed import."""
+    reads = {row["file"]: row for row in reversed(found["reads"])}
+    late: dict[str, str] = {}
+    for entry in entrypoints:
+        file = next((file for file in sorted(entry.reaches) if file in reads), None)
+        if file is not None:
+            row = reads[file]
+            what = "the environment" if row["what"] == "*" else row["what"]
+            late[entry.file] = f"{file}:{row['line']} reads {what} while it is imported"
+    for failure in found["failures"]:
+        if failure["entry"] not in late and strict:
+            raise _failed(failure)
+        late.setdefault(failure["entry"], f"{failure['file']}:{failure['line']} fails: {failure['message']}")
+    return late
+
+
+def _failed(failure: Mapping[str, Any]) -> ProjectError:
+    reason = failure["message"].strip().splitlines()[-1]
+    place = f"{failure['file']}:{failure['line']}" if failure["line"] else failure["file"]
+    return ProjectError(
+        f"{failure['entry']} cannot be imported on edge: {reason}",
+        place=place,
+        hint='Mend the import, or set runtime = "nodejs" in the route.',
+    )
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    for task in found["tasks"]:
+        raise ProjectError(
+            f"{task['file']} leaves work to the event loop while it is imported ({task['what']}), and a snapshot "
+            "cannot keep it",
+            place=f"{task['file']}:{task['line']}",
+            hint="Start it in a handler, or in a function given to runtimes.after_restore().",
+        )
+    for path in found["leftovers"]:
+        raise ProjectError(
+            f"{path} is left open, or was written, while the edge routes are imported, and a snapshot cannot keep it",
+            hint="Close the file, or do it in a handler or in a function given to runtimes.after_restore().",
+        )
+
+
+def _warm(worker: Worker, report: Callable[[str], None]) -> tuple[str, ...]:
+    """Write the code cache. It is only an accelerator: without it the worker compiles for itself."""
+    script, code = pyodide.LOCK_FOLDER / _WARM, worker.folder / CODE
+    words, readable = [script, worker.scripts, worker.folder], [worker.folder, worker.scripts, script]
+    try:
+        _run(words, readable, [code], "compiling ahead", _V8_FLAGS)
+    except ToolError as error:
+        report(f"no code cache, the worker will start more slowly: {error.message}")
+        code.unlink(missing_ok=True)
+        return ()
+    return (CODE,)
+
+
+def _run(
+    words: Sequence[Path | str],
+    readable: Iterable[Path],
+    writable: Iterable[Path],
+    purpose: str,
+    flags: Sequence[str] = (),
+) -> list[str]:
+    """The lines that a script of ours prints, in a Node without environment that may read and write these paths."""
+    command = [str(node.node()), *flags, "--permission"]
+    command += [f"--allow-fs-read={os.path.realpath(path)}" for path in readable]
+    command += [f"--allow-fs-write={os.path.realpath(path)}" for path in writable]
+    # a temporary folder may be named by a symbolic link, and what Node opens is where it leads
+    command += [os.path.realpath(word) if isinstance(word, Path) else word for word in words]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own Node and our own scripts
+            command,
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProjectError(
+            f"{purpose} did not end within {TIMEOUT_SECONDS} seconds",
+            hint="A module waits or loops while it is imported: move that into a handler.",
+        ) from error
+    if done.returncode or not (done.stdout.strip() or not purpose.startswith("importing")):
+        raise ToolError(
+            f"{purpose} failed: {_essence(done.stderr) or f'exit status {done.returncode}'}",
+            hint='Set loader = "stock" in [tool.packager.edge]: nothing is frozen then.',
+        )
+    return done.stdout.splitlines()
+
+
+def _essence(stderr: str) -> str:
+    """What Node or Python says at the end, without the script's own source, which is one line of a megabyte."""
+    lines = [
+        line
+        for line in stderr.splitlines()
+        if len(line) < 1000 and not line.startswith(("    at ", "Node.js "))
+    ]
+    return " ".join(" ".join(lines[-6:]).split())

@@ -1,0 +1,260 @@
+"""Why a route runs where it does, and why a distribution, a module or a file is in an artifact or is not."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from infra.manifest import DeclaredRuntime, Middleware, Runtime
+from packager import grouping
+from packager.bundle import carried
+from packager.diagnostics import Diagnostic
+from packager.errors import UsageError
+from packager.examine import Examination
+from packager.functions import Function, functions, platform_of
+from packager.guards import guards, is_rewritten
+from packager.imports import Import, locate, reach
+from packager.model import App, Route
+from packager.site_packages import SitePackages, locked
+from packager.targets import target_of
+from runtimes.routing import BadPathError, Router
+
+type Kind = Literal["distribution", "file", "module"]
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A distribution that a route's own imports need: the steps of the first import, then the requirements."""
+
+    name: str
+    version: str
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """Why a route runs where it does.
+
+    `because` is one line for people. `findings` keep an `auto` route from edge, the decisive one first.
+    `shares_with` are the other routes of its function, `middleware` the files that can run in front of it.
+    """
+
+    path: str
+    file: str
+    runtime: Runtime
+    declared_runtime: DeclaredRuntime
+    because: str
+    findings: tuple[Diagnostic, ...]
+    function: str
+    grouped: str
+    shares_with: tuple[str, ...]
+    middleware: tuple[str, ...]
+    distributions: tuple[Brought, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether one artifact has something, and why: `chain` the steps to it, `reason` what they do not say."""
+
+    function: str
+    runtime: Runtime
+    present: bool
+    version: str | None
+    chain: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThingAnswer:
+    """In which artifacts a distribution, a file of the project or another module is."""
+
+    name: str
+    kind: Kind
+    artifacts: tuple[Presence, ...]
+
+
+def why(examined: Examination, name: str) -> RouteAnswer | ThingAnswer:
+    """Answer for `name`: a route's path, a URL, a file, a distribution or an import name.
+
+    Raises `UsageError`, with the nearest matches, if the app knows no such thing.
+    """
+    app = examined.app
+    planned = functions(app, grouping.group(app.routes))
+    route = _route(app, name)
+    if route is not None:
+        return _of_route(examined, planned, route)
+    file = _file(app, name)
+    if file is not None:
+        return ThingAnswer(file, "file", tuple(_of_file(item, file) for item in planned))
+    distribution = _distribution(examined.sites, name)
+    if distribution is not None:
+        found = tuple(_of_distribution(examined, item, distribution) for item in planned)
+        return ThingAnswer(distribution, "distribution", found)
+    if any(_imports(item, name) for item in planned):
+        return ThingAnswer(name, "module", tuple(_of_module(item, name) for item in planned))
+    raise _unknown(examined, planned, name)
+
+
+def _route(app: App, name: str) -> Route | None:
+    for route in app.routes:
+        if name in {route.path, route.file, f"./{route.file}"}:
+            return route
+    if not name.startswith("/"):
+        return None
+    base = app.project.settings.site.base_path if app.project.settings.site else ""
+    path = name.partition("?")[0].removeprefix(base) or "/"
+    try:
+        match = Router([(route.path, route) for route in app.routes]).match(path.encode())
+    except BadPathError:
+        return None
+    return match.value if match else None
+
+
+def _file(app: App, name: str) -> str | None:
+    """The project's file that a path or a dotted name means."""
+    path = name.removeprefix("./")
+    if path.endswith(".py"):
+        return path if (app.project.root / path).is_file() else None
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None
+    found = locate(app.project.root, app.project.import_root, name.split("."))
+    return found.files[-1] if found.complete and found.files else None
+
+
+def _distribution(sites: Mapping[Runtime, SitePackages], name: str) -> str | None:
+    """The normalised name of the distribution that is called so, or that provides the import name."""
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    wanted = canonicalize_name(name)
+    rows = [row for site in sites.values() for row in locked(site).items()]
+    if any(key == wanted for key, _ in rows):
+        return wanted
+    top = name.partition(".")[0]
+    return next((key for key, row in rows if top in row.modules), None)
+
+
+def _of_route(examined: Examination, planned: Iterable[Function], route: Route) -> RouteAnswer:
+    function = next(item for item in planned if route in item.routes)
+    findings = examined.against.get(route.file, ())
+    return RouteAnswer(
+        path=route.path,
+        file=route.file,
+        runtime=route.runtime,
+        declared_runtime=route.declared_runtime,
+        because=_because(route, findings, examined),
+        findings=findings,
+        function=function.name,
+        grouped=grouping.reason(route),
+        shares_with=tuple(row.path for row in function.routes if row.path != route.path),
+        middleware=tuple(item.file for item in _before(examined.app, route)),
+        distributions=_brought(examined, route),
+    )
+
+
+def _because(route: Route, findings: tuple[Diagnostic, ...], examined: Examination) -> str:
+    if route.declared_runtime != "auto":
+        return f"it is declared {route.declared_runtime}"
+    if findings:
+        return "something that it reaches does not run on edge"
+    unknown = examined.failure is not None and not examined.sites
+    return "nothing that it reaches speaks against edge" + (", as far as is known" if unknown else "")
+
+
+def _before(app: App, route: Route) -> tuple[Middleware, ...]:
+    return guards(app, [route], unmatched=is_rewritten(app.project))
+
+
+def _brought(examined: Examination, route: Route) -> tuple[Brought, ...]:
+    site = examined.sites.get(route.runtime)
+    if site is None:
+        return ()
+    app = examined.app
+    entries = [route.file, *(item.file for item in _before(app, route))]
+    imports = reach(app.project, entries, platform_of(app.project.settings, route.runtime)).imports
+    steps = _steps(site, _roots(site, imports))
+    return tuple(
+        Brought(name, site.distributions[name].wheel.version, chain)
+        for name, chain in sorted(steps.items())
+        if name in site.distributions
+    )
+
+
+def _roots(site: SitePackages, imports: Iterable[Import]) -> dict[str, tuple[str, ...]]:
+    """The distributions that imports name, each with the chain of the import that comes first."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in sorted(imports, key=lambda item: (item.guarded, item.lazy, len(item.chain))):
+        top = item.module.partition(".")[0]
+        for name, row in locked(site).items():
+            if top in row.modules:
+                found.setdefault(name, item.chain)
+    return found
+
+
+def _steps(site: SitePackages, roots: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The steps to each distribution that the roots need, the roots' own first, by the shortest way."""
+    found = dict(roots)
+    waiting = list(found)
+    for name in waiting:
+        row = site.distributions.get(name)
+        for required in row.requires if row else ():
+            if required not in found:
+                found[required] = (*found[name], f"{name} requires {required}")
+                waiting.append(required)
+    return found
+
+
+def _of_distribution(examined: Examination, function: Function, name: str) -> Presence:
+    site = examined.sites[function.runtime]
+    target = target_of(examined.app, function.runtime)
+    there = {row.wheel.name: row.wheel.version for row in carried(examined.app, function, site, target)}
+    roots = _roots(site, function.reach.imports)
+    # what our own code needs comes after what the project imports, what is only named in a text last
+    own = {item: (f"packager's runtime needs {item}",) for item in target.DISTRIBUTIONS if item not in roots}
+    named = {
+        item: (f"the code names {item} in a text",) for item in there if item not in _steps(site, roots | own)
+    }
+    chain = _steps(site, {**roots, **own, **named}).get(name, ())
+    if name in there:
+        return Presence(function.name, function.runtime, True, there[name], chain, "")
+    return Presence(function.name, function.runtime, False, None, chain, _why_not(site, name, bool(chain)))
+
+
+def _why_not(site: SitePackages, name: str, needed: bool) -> str:
+    if name in site.absent:
+        absent = site.absent[name]
+        return f"{name} {absent.version} has no wheel for {site.platform}"
+    if name not in site.distributions:
+        return f"a marker keeps it from {site.platform}"
+    return "its imports are never reached" if needed else "nothing in it imports it"
+
+
+def _of_file(function: Function, file: str) -> Presence:
+    chain = function.reach.chains.get(file)
+    if chain is None:
+        return Presence(function.name, function.runtime, False, None, (), "nothing in it imports it")
+    entry = "it is a route or middleware of the function" if not chain else ""
+    return Presence(function.name, function.runtime, True, None, chain, entry)
+
+
+def _of_module(function: Function, name: str) -> Presence:
+    found = sorted(_imports(function, name), key=lambda item: (item.guarded, item.lazy, len(item.chain)))
+    if not found:
+        return Presence(function.name, function.runtime, False, None, (), "nothing in it imports it")
+    return Presence(function.name, function.runtime, True, None, found[0].chain, "of Python or its runtime")
+
+
+def _imports(function: Function, name: str) -> list[Import]:
+    return [
+        item for item in function.reach.imports if item.module == name or item.module.startswith(f"{name}.")
+    ]
+
+
+def _unknown(examined: Examination, planned: Iterable[Function], name: str) -> UsageError:
+    known = {route.path for route in examined.app.routes}
+    for function in planned:
+        known |= {*function.reach.files, *(item.module for item in function.reach.imports)}
+    for site in examined.sites.values():
+        known |= locked(site).keys()
+    near = get_close_matches(name, sorted(known), n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`packager routes` lists the routes."
+    return UsageError(f"the app has no route, file, module or distribution {name!r}", hint=hint)

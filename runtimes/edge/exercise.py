@@ -1,0 +1,47 @@
+"""An app that does what most apps do, so that the code that does it can be compiled in advance."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runtimes.app import App
+from runtimes.context import cookies, headers
+from runtimes.edge.bridge import Bridge, Host
+from runtimes.navigation import not_found, redirect
+from runtimes.requests import Request
+from runtimes.responses import Response
+from runtimes.table import RouteEntry, Table
+
+_PATHS = ("/exercise", "/exercise/[id]", "/exercise/[id]/[...rest]")
+
+
+async def _get(request: Request, params: dict[str, Any]) -> Response:
+    found = {**request.query_params, **request.cookies, "agent": headers().get("user-agent"), **params}
+    response = Response.json({"found": found, "url": str(request.url), "parts": [1, 2.5, None, True, "é"]})
+    response.cookies.set("exercise", "1", path="/", max_age=60, httponly=True)
+    return response
+
+
+async def _post(request: Request, params: dict[str, Any]) -> dict[str, Any]:
+    cookies().set("seen", "yes")
+    return {**await request.json(), **params}
+
+
+def _put() -> Response:
+    redirect("/exercise")
+
+
+async def _delete() -> Response:
+    not_found()
+
+
+def start(host: Host) -> Bridge:
+    """A bridge to the app, which answers GET, POST, PUT and DELETE below `/exercise`."""
+    from pyodide.ffi import to_js  # noqa: PLC0415 - there is no such module outside Pyodide
+
+    module = ModuleType("exercise")
+    module.__dict__.update(GET=_get, POST=_post, PUT=_put, DELETE=_delete)
+    routes = tuple(RouteEntry(path, f"{path}/route.py", "exercise", 2**20) for path in _PATHS)
+    bridge = Bridge(App(Table("exercise", routes), Path("/"), lambda _root, _file: module))
+    bridge.attach(host, to_js)
+    return bridge
