@@ -24,7 +24,7 @@ class LambdaSettings:
 
 
 type Loader = Literal["snapshot", "stock"]
-"""`snapshot`: from memory that the build froze; `stock`: with Pyodide's own loader, importing everything."""
+"""`snapshot`: the distilled runtime; `stock`: Pyodide as published. Both start from memory that the build froze."""
 
 
 @dataclass(frozen=True, slots=True)

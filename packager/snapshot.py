@@ -16,6 +16,7 @@ from typing import Any
 
 from packager import node, pyodide
 from packager.errors import ProjectError, ToolError
+from packager.model import Loader
 
 HEAP = "heap.bin"
 CODE = "code.bin"
@@ -25,8 +26,6 @@ TIMEOUT_SECONDS = 120
 _SCRIPTS = ("snapshot.mjs", "freezer.mjs", "wasm.mjs")
 _WARM = "warm.mjs"
 _ATTEMPTS = 4
-_V8_FLAGS = ("--disallow-code-generation-from-strings",)
-"""Those of the worker's process: compiled code is only taken by a process with equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,14 @@ class Entrypoint:
 class Worker:
     """A worker that is complete but for its snapshot.
 
-    `folder` is the artifact's, `runtime` the distilled runtime it has, `scripts` has the modules that its scripts were
-    made of.
+    `folder` is the artifact's, `runtime` the one it has, the distilled or Pyodide's own, `scripts` has the modules
+    that its scripts were made of.
     """
 
     folder: Path
     runtime: Path
     scripts: Path
+    loader: Loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ def freeze(
     (worker.folder / LIBRARIES).mkdir()
     for _ in range(_ATTEMPTS):
         settings = {
+            "loader": worker.loader,
             "identity": name,
             "hash_seed": int(name[:8], 16) or 1,
             "late": sorted(late),
@@ -96,12 +97,13 @@ def freeze(
         reasons = _late(found, entrypoints, strict=strict)
         if not reasons:
             _check(found)
-            return Snapshot((HEAP, *_warm(worker, report)), late)
+            code = _warm(worker, report) if worker.loader == "snapshot" else ()
+            return Snapshot((HEAP, *code), late)
         preload = list(dict.fromkeys([*preload, *found["modules"]]))
         late |= reasons
     raise ProjectError(
         "the edge routes cannot be frozen: their modules do something else each time they are imported",
-        hint='Set loader = "stock" in [tool.packager.edge]: nothing is frozen then.',
+        hint="Let them do the same each time: what depends on chance or time belongs in a handler.",
     )
 
 
@@ -166,7 +168,7 @@ def _warm(worker: Worker, report: Callable[[str], None]) -> tuple[str, ...]:
     script, code = pyodide.LOCK_FOLDER / _WARM, worker.folder / CODE
     words, readable = [script, worker.scripts, worker.folder], [worker.folder, worker.scripts, script]
     try:
-        _run(words, readable, [code], "compiling ahead", _V8_FLAGS)
+        _run(words, readable, [code], "compiling ahead")
     except ToolError as error:
         report(f"no code cache, the worker will start more slowly: {error.message}")
         code.unlink(missing_ok=True)
@@ -179,10 +181,9 @@ def _run(
     readable: Iterable[Path],
     writable: Iterable[Path],
     purpose: str,
-    flags: Sequence[str] = (),
 ) -> list[str]:
     """The lines that a script of ours prints, in a Node without environment that may read and write these paths."""
-    command = [str(node.node()), *flags, "--permission"]
+    command = [str(node.node()), "--permission"]
     command += [f"--allow-fs-read={os.path.realpath(path)}" for path in readable]
     command += [f"--allow-fs-write={os.path.realpath(path)}" for path in writable]
     # a temporary folder may be named by a symbolic link, and what Node opens is where it leads
@@ -206,7 +207,7 @@ def _run(
     if done.returncode or not (done.stdout.strip() or not purpose.startswith("importing")):
         raise ToolError(
             f"{purpose} failed: {_essence(done.stderr) or f'exit status {done.returncode}'}",
-            hint='Set loader = "stock" in [tool.packager.edge]: nothing is frozen then.',
+            hint='Try loader = "stock" in [tool.packager.edge], which is slower and needs less.',
         )
     return done.stdout.splitlines()
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from runtimes.navigation import forbidden, not_found, permanent_redirect, redirect, unauthorized
     from runtimes.requests import Geo, Request
     from runtimes.responses import Response
+    from runtimes.restored import after_restore
 
 __all__ = [
     "FetchError",
@@ -22,6 +23,7 @@ __all__ = [
     "Request",
     "Response",
     "after",
+    "after_restore",
     "cookies",
     "fetch",
     "forbidden",
@@ -40,6 +42,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("Geo", "Request"), "runtimes.requests"),
     "Response": "runtimes.responses",
+    "after_restore": "runtimes.restored",
 }
 
 

@@ -17,8 +17,14 @@ def after_restore[F: Callable[[], Any]](function: F) -> F:
     To be called, or used as a decorator, while a module is imported. Functions run in the order they were given;
     what one raises ends the process. Raises `TypeError` for what is no plain function without arguments.
     """
-    if not callable(function) or inspect.iscoroutinefunction(function):
+    if not callable(function) or _is_deferred(function):
         raise TypeError("after_restore() needs a plain function: no event loop runs yet")
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        raise TypeError("after_restore() calls the function without arguments, and it wants some") from None
+    except ValueError:
+        pass  # of some built-in functions nothing is known
     _callbacks.append(function)
     return function
 
@@ -27,3 +33,9 @@ def run() -> None:
     """Run what was given, each once."""
     while _callbacks:
         _callbacks.pop(0)()
+
+
+def _is_deferred(function: Callable[[], Any]) -> bool:
+    """Whether a call runs nothing yet."""
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    return any(kind(item) for kind in kinds for item in (function, type(function).__call__))

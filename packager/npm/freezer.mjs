@@ -10,10 +10,10 @@ import { runInThisContext } from "node:vm";
  * @param {string} folder
  */
 export async function workerModules(folder) {
-  const [heap, files] = await Promise.all(
-    ["heap.mjs", "files.mjs"].map((name) => import(pathToFileURL(join(folder, name)).href)),
+  const [heap, files, stock] = await Promise.all(
+    ["heap.mjs", "files.mjs", "stock.mjs"].map((name) => import(pathToFileURL(join(folder, name)).href)),
   );
-  return { heap, files };
+  return { heap, files, stock };
 }
 
 /**
@@ -46,28 +46,53 @@ export async function start({ loader, runtime, standardLibrary }, { heap, files 
       });
       return create(createRequire(import.meta.url), import.meta.url)(settings);
     },
-    lockFileContents: { info: files.LOCK_INFO, packages: {} },
-    // Nothing of the machine that builds: what Python sees here is frozen with it.
-    env: { HOME: "/", PYTHONPATH: files.APP, PYTHONDONTWRITEBYTECODE: "1", PYTHONHASHSEED: String(hashSeed) },
-    _sysExecutable: "python",
-    stdLibURL: standardLibrary,
-    _makeSnapshot: true,
-    fsInit: fill,
+    ...frozen(files, standardLibrary, { hashSeed, fill }),
   });
   files.protect(python.FS);
   return { python, noted, memory };
 }
 
 /**
+ * Pyodide as it is published, to be frozen in its own way.
+ * @param {string} loader the folder with its files
+ * @param {any} worker what `workerModules` gives
+ * @param {{ hashSeed: number, fill: (fileSystem: any) => void }} options
+ */
+export async function startStock(loader, { files }, options) {
+  const { loadPyodide } = await import(pathToFileURL(join(loader, "pyodide.mjs")).href);
+  const python = await loadPyodide(frozen(files, join(loader, "python_stdlib.zip"), options));
+  files.protect(python.FS);
+  return python;
+}
+
+/**
+ * @param {any} files
+ * @param {string} standardLibrary
+ * @param {{ hashSeed: number, fill: (fileSystem: any) => void }} options
+ */
+function frozen({ LOCK_INFO, APP }, standardLibrary, { hashSeed, fill }) {
+  return {
+    lockFileContents: { info: LOCK_INFO, packages: {} },
+    // Nothing of the machine that builds: what Python sees here is frozen with it.
+    env: { HOME: "/", PYTHONPATH: APP, PYTHONDONTWRITEBYTECODE: "1", PYTHONHASHSEED: String(hashSeed) },
+    _sysExecutable: "python",
+    stdLibURL: standardLibrary,
+    _makeSnapshot: true,
+    fsInit: fill,
+  };
+}
+
+/**
  * What the memory alone does not tell; see `State` in heap.mjs.
  * @param {Awaited<ReturnType<typeof start>>["noted"]} noted
- * @param {string} identity
+ * @param {{ identity: string, compiled: string }} names
  */
-export function stateOf({ module, main, libraries, functions }, identity) {
+export function stateOf({ module, main, libraries, functions }, { identity, compiled }) {
   const globals = Object.entries(main?.exports ?? {}).filter(([name]) => name.startsWith("__global_"));
   const loaded = Object.entries(module.LDSO.loadedLibsByHandle).filter(([handle]) => handle !== "0");
   return {
     identity,
+    compiled,
     globals: globals.map(([, value]) => /** @type {WebAssembly.Global} */ (value).value),
     functions,
     libraries,

@@ -82,6 +82,12 @@ const LOADER = [
     old: "assignWasmExports(wasmExports);updateGOT(origExports);",
     new: "assignWasmExports(wasmExports);",
   },
+  // Loading Node's crypto takes longer than all else that starts Python: the main process gives some randomness along.
+  {
+    purpose: "randomness",
+    old: 'var nodeCrypto=require("node:crypto");return view=>nodeCrypto.randomFillSync(view)',
+    new: 'return Module["fillRandom"]??(view=>require("node:crypto").randomFillSync(view))',
+  },
   // Nothing draws here: what only WebGL is called by stays without an address.
   {
     purpose: "WebGL",

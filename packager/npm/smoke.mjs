@@ -23,7 +23,10 @@ const { python, noted, memory } = await start({ loader, runtime, standardLibrary
   hashSeed: 1,
   fill: () => undefined,
 });
-writeFileSync(join(folder, "heap.bin"), worker.heap.encode(memory, stateOf(noted, "smoke")));
+writeFileSync(
+  join(folder, "heap.bin"),
+  worker.heap.encode(memory, stateOf(noted, { identity: "smoke", compiled: "" })),
+);
 const built = await results(python);
 mkdirSync(join(folder, "pyodide"), { recursive: true });
 for (const name of ["pyodide.js", "restore.wasm"]) copyFileSync(join(runtime, name), join(folder, "pyodide", name));

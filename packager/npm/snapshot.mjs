@@ -1,24 +1,23 @@
-// Imports an app and freezes the memory: node snapshot.mjs LOADER_FOLDER RUNTIME_FOLDER WORKER_FOLDER
-// ARTIFACT_FOLDER SETTINGS_JSON
+// Imports an app and freezes the memory:
+// node snapshot.mjs LOADER_FOLDER RUNTIME_FOLDER WORKER_FOLDER ARTIFACT_FOLDER SETTINGS_JSON
 //
-// WORKER_FOLDER has the worker's modules. // ARTIFACT_FOLDER has everything but the snapshot, which is written there: heap.bin and the libraries that the app
-// loaded. Settings: `identity`, `hash_seed`, and what `prepare` of runtimes/edge/start.py takes. The last line on
-// stdout is its report as JSON, with the `leftovers` of files; with any fault in it nothing is written.
+// LOADER_FOLDER has Pyodide with its own loader, RUNTIME_FOLDER the distilled runtime, WORKER_FOLDER the worker's modules,
+// ARTIFACT_FOLDER everything but the snapshot, which is written there: heap.bin and the libraries that the app loaded.
+// Settings: `loader` as in worker.json, `identity`, `hash_seed`, and what `prepare` of runtimes/edge/start.py takes. The
+// last line on stdout is its report as JSON, with the `leftovers` of files; with any fault in it nothing is written.
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { leftovers, start, stateOf, workerModules } from "./freezer.mjs";
+import { leftovers, start, startStock, stateOf, workerModules } from "./freezer.mjs";
 import { withoutData } from "./wasm.mjs";
 
 const [loader, runtime, modules, artifact, text] = process.argv.slice(2);
-const { identity, hash_seed: hashSeed, ...settings } = JSON.parse(text);
+const { loader: kind, identity, hash_seed: hashSeed, ...settings } = JSON.parse(text);
 const worker = await workerModules(modules);
-const places = { loader, runtime, standardLibrary: join(loader, "python_stdlib.zip") };
 const archive = readFileSync(join(artifact, "app.zip"));
-const { python, noted, memory } = await start(places, worker, {
-  hashSeed,
-  fill: (fileSystem) => worker.files.unpack(archive, fileSystem),
-});
+const options = { hashSeed, fill: (/** @type {any} */ fileSystem) => worker.files.unpack(archive, fileSystem) };
+const { python, freeze } = kind === "stock" ? await ofStock() : await ofDistilled();
 const app = python.pyimport("runtimes.edge.start");
 const report = {
   ...JSON.parse(app.prepare(worker.files.APP, JSON.stringify(settings))),
@@ -26,11 +25,29 @@ const report = {
 };
 app.destroy();
 const faults = [report.failures, report.reads, report.tasks, report.leftovers];
-if (faults.every(({ length }) => length === 0)) {
-  for (const [at, { name }] of noted.libraries.entries()) {
-    writeFileSync(join(artifact, "libraries", `${at}.wasm`), withoutData(noted.module.FS.readFile(name)));
-  }
-  writeFileSync(join(artifact, "heap.bin"), worker.heap.encode(memory, stateOf(noted, identity)));
-}
+if (faults.every(({ length }) => length === 0)) writeFileSync(join(artifact, "heap.bin"), freeze());
 console.log(JSON.stringify(report));
 process.exit(0);
+
+async function ofStock() {
+  const started = await startStock(loader, worker, options);
+  return { python: started, freeze: () => worker.stock.encode(identity, started.makeMemorySnapshot()) };
+}
+
+async function ofDistilled() {
+  const places = { loader, runtime, standardLibrary: join(loader, "python_stdlib.zip") };
+  const { python: started, noted, memory } = await start(places, worker, options);
+  return {
+    python: started,
+    freeze() {
+      const hash = createHash("sha256");
+      for (const name of ["pyodide.js", "restore.wasm"]) hash.update(readFileSync(join(artifact, "pyodide", name)));
+      for (const [at, { name }] of noted.libraries.entries()) {
+        const library = withoutData(noted.module.FS.readFile(name));
+        hash.update(library);
+        writeFileSync(join(artifact, "libraries", `${at}.wasm`), library);
+      }
+      return worker.heap.encode(memory, stateOf(noted, { identity, compiled: hash.digest("hex") }));
+    },
+  };
+}

@@ -45,27 +45,42 @@ def bundle(contents: Contents, out: Path, report: Report) -> Artifact:
     _copy(worker_scripts(scripts), SCRIPTS, root)
     write_zip(root / _APP, contents.entries)
     (root / "pyodide-lock.json").write_bytes(edge_lock(contents.distributions))
-    if contents.loader == "stock":
-        _copy(pyodide.prepare(), pyodide.FILES, root / "pyodide")
+    runtime = _stock(root) if contents.loader == "stock" else _distilled(contents, root, scripts)
+    compiled = any(entry.name.endswith(".so") for entry in contents.entries)
+    if contents.loader == "stock" and compiled:
+        report(
+            "Pyodide's own loader cannot freeze compiled packages: everything is imported when the worker starts"
+        )
         _settings(root, contents)
         made = None
     else:
-        made = _frozen(contents, root, scripts, report)
+        made = _frozen(contents, snapshot.Worker(root, runtime, scripts, contents.loader), report)
     written = write_zip(out / artifact(contents.name), _entries(root, made))
     return Artifact(written, made)
 
 
-def _frozen(contents: Contents, root: Path, scripts: Path, report: Report) -> Snapshot:
-    """Put the distilled runtime and the snapshot of the app into the worker's folder."""
+def _stock(root: Path) -> Path:
+    """Put Pyodide with its own loader into the worker's folder."""
+    runtime = pyodide.prepare()
+    _copy(runtime, pyodide.FILES, root / "pyodide")
+    return runtime
+
+
+def _distilled(contents: Contents, root: Path, scripts: Path) -> Path:
+    """Put the distilled runtime into the worker's folder."""
     with tempfile.TemporaryDirectory() as name:
         runtime = distil.distilled(_libraries(contents.entries, Path(name)), scripts)
     _copy(runtime, (distil.SCRIPT, distil.RESTORED_MODULE), root / "pyodide")
     # Sources: what is imported while the worker runs is little, and as bytecode it is half as much again.
     _copy(pyodide.fetch(), (_STDLIB,), root / "pyodide")
+    return runtime
+
+
+def _frozen(contents: Contents, worker: snapshot.Worker, report: Report) -> Snapshot:
+    """Put the snapshot of the app into the worker's folder."""
     report(f"importing and freezing {folder(contents.name)}")
-    worker = snapshot.Worker(root, runtime, scripts)
     identity = snapshot.identity(worker)
-    _settings(root, contents, identity=identity)
+    _settings(worker.folder, contents, identity=identity)
     made = snapshot.freeze(worker, contents.entrypoints, strict=contents.strict, report=report)
     for file, reason in sorted(made.late.items()):
         report(f"{file} is imported when the worker starts, not in advance: {reason}")

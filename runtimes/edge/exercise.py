@@ -1,12 +1,13 @@
 """An app that does what most apps do, so that the code that does it can be compiled in advance."""
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from runtimes.app import App
 from runtimes.context import cookies, headers
-from runtimes.edge.bridge import Bridge, Host
 from runtimes.navigation import not_found, redirect
 from runtimes.requests import Request
 from runtimes.responses import Response
@@ -35,13 +36,22 @@ async def _delete() -> Response:
     not_found()
 
 
-def start(host: Host) -> Bridge:
-    """A bridge to the app, which answers GET, POST, PUT and DELETE below `/exercise`."""
-    from pyodide.ffi import to_js  # noqa: PLC0415 - there is no such module outside Pyodide
+def models() -> None:
+    """Validate something with pydantic, if the app has it: no compiled package is in more apps."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None:
+        return
+    fields = {"id": (int, 1), "name": (str, "x"), "tags": (list[str], []), "ratio": (float | None, None)}
+    kind = pydantic.create_model("Exercise", **fields)
+    kind.model_validate({"id": "2", "name": "y", "tags": ["a"], "ratio": 0.5}).model_dump_json()
+    with suppress(ValueError):
+        kind.model_validate({"id": "two", "tags": 3})
+    kind.model_validate_json('{"id": 3}').model_dump()
 
+
+def app() -> App:
+    """It answers GET, POST, PUT and DELETE below `/exercise`."""
     module = ModuleType("exercise")
     module.__dict__.update(GET=_get, POST=_post, PUT=_put, DELETE=_delete)
     routes = tuple(RouteEntry(path, f"{path}/route.py", "exercise", 2**20) for path in _PATHS)
-    bridge = Bridge(App(Table("exercise", routes), Path("/"), lambda _root, _file: module))
-    bridge.attach(host, to_js)
-    return bridge
+    return App(Table("exercise", routes), Path("/"), lambda _root, _file: module)

@@ -26,7 +26,7 @@ import anyio.to_thread
 
 from runtimes import restored, table
 from runtimes.app import load
-from runtimes.edge import guard, pbkdf2
+from runtimes.edge import exercise, guard, pbkdf2
 from runtimes.edge.bridge import Bridge, Host
 from runtimes.edge.httpx_import import install_httpx
 from runtimes.edge.watch import watching
@@ -77,14 +77,11 @@ def prepare(root: str, settings: str) -> str:
         failures = list(filter(None, (_imported(_prepared.root, entry) for entry in entries)))
     if not failures and not options["late"]:
         _prepared.bridge = Bridge(load(_prepared.root, _known))
+    _forget_archives()
     gc.collect()
     _prepared.generators = [item for item in gc.get_objects() if isinstance(item, random.Random)]
     os.environ.clear()
     guard.unseal()
-    for finder in sys.path_importer_cache.values():
-        # It knows the places in its archive; what is imported later comes from another one.
-        if isinstance(finder, zipimporter):
-            finder.invalidate_caches()
     report = {
         "failures": [asdict(failure) for failure in failures],
         "reads": [asdict(sight) for sight in seen.reads],
@@ -102,17 +99,22 @@ def resume(environment: str, host: Host) -> Bridge:
     to `after_restore` raises.
     """
     assert _prepared is not None
-    from pyodide.ffi import to_js  # noqa: PLC0415 - there is no such module outside Pyodide
-
-    os.environ.clear()
-    os.environ.update(json.loads(environment))
-    _reseed(_prepared.generators)
+    _renew(_prepared, environment)
     if _prepared.bridge is None:
         _prepared.bridge = Bridge(load(_prepared.root, _tolerant))
     restored.run()
-    _prepared.bridge.attach(host, to_js)
-    guard.seal()
-    return _prepared.bridge
+    return _attached(_prepared.bridge, host)
+
+
+def rehearse(host: Host) -> Bridge:
+    """Do what `resume` does, without running any of the project's code, for an app of our own.
+
+    What runs here is compiled in advance, while the code cache is made.
+    """
+    assert _prepared is not None
+    _renew(_prepared, "{}")
+    exercise.models()
+    return _attached(Bridge(exercise.app()), host)
 
 
 def start(root: str, environment: str, host: Host) -> Bridge:
@@ -204,12 +206,32 @@ def _foreign_modules(root: Path, project: Container[str]) -> list[str]:
     return found
 
 
-def _reseed(generators: list[random.Random]) -> None:
-    """The state of these was frozen: without this, all workers would draw the same."""
-    for generator in generators:
+def _forget_archives() -> None:
+    """Let finders open anew what they have open, and read anew what they know of archives: another is there later."""
+    if metadata := sys.modules.get("importlib.metadata"):
+        metadata.MetadataPathFinder.invalidate_caches()
+    for finder in sys.path_importer_cache.values():
+        if isinstance(finder, zipimporter):
+            finder.invalidate_caches()
+
+
+def _renew(prepared: _Prepared, environment: str) -> None:
+    """Give the process its environment and randomness of its own; all that was frozen is the same in every process."""
+    os.environ.clear()
+    os.environ.update(json.loads(environment))
+    for generator in prepared.generators:
         generator.seed()
     # Made of a generator of its own, and of a process number that is always the same here.
     tempfile._name_sequence = None  # type: ignore[attr-defined]
+    # Before any of the project's code runs: modules are imported late, and functions called.
+    guard.seal()
+
+
+def _attached(bridge: Bridge, host: Host) -> Bridge:
+    from pyodide.ffi import to_js  # noqa: PLC0415 - there is no such module outside Pyodide
+
+    bridge.attach(host, to_js)
+    return bridge
 
 
 async def _inline[T](function: Callable[..., T], *arguments: Any, **_options: Any) -> T:

@@ -43,7 +43,7 @@ import { send } from "./fetch.mjs";
  * @property {number} max_duration in seconds
  * @property {number} memory in MB
  * @property {"snapshot" | "stock"} [loader] the former if not said
- * @property {string} [identity] of the snapshot
+ * @property {string} [identity] of the snapshot, if there is one
  */
 
 /**

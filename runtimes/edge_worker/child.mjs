@@ -1,8 +1,10 @@
 // The sandboxed process: user code runs here, and descriptor 3 is all it has of the main process.
 import { readSync } from "node:fs";
+import { Socket } from "node:net";
 
 import { Fatal } from "./bridge.mjs";
 import { Decoder, HEADER, KIND, WINDOW, frame, framed, parts } from "./frames.mjs";
+import { seal } from "./seal.mjs";
 import { boot } from "./worker.mjs";
 
 /** @import { Duplex } from "node:stream" */
@@ -10,18 +12,6 @@ import { boot } from "./worker.mjs";
 
 const CHANNEL = 3;
 const PIECE = 64 * 1024;
-/** What reaches other processes, or past the permission model, if user code should come by JavaScript. */
-const REACHING_OUT = [
-  "kill",
-  "_kill",
-  "_debugProcess",
-  "_debugEnd",
-  "ppid",
-  "binding",
-  "_linkedBinding",
-  "dlopen",
-].concat(["execve", "getBuiltinModule", "mainModule", "report"]);
-
 /** A request that has not ended. @typedef {{ abort: AbortController, credit: number, wake?: () => void }} Open */
 
 /** @type {Map<number, Open>} */
@@ -33,8 +23,7 @@ let channel;
 /** Bytes that the body of an answer may have. */
 let maxResponse = 0;
 
-for (const name of REACHING_OUT) Reflect.deleteProperty(process, name);
-for (const name of Object.keys(process.env)) delete process.env[name];
+seal();
 process.on("uncaughtException", (error) => end(error));
 // A promise that the app forgot is no reason to end the requests of others.
 process.on("unhandledRejection", (reason) => console.error(reason));
@@ -46,10 +35,7 @@ start().catch(end);
 async function start() {
   const first = JSON.parse(received().toString());
   maxResponse = first.maxResponse;
-  const booting = boot(first.env);
-  // Loaded while the worker boots.
-  const { Socket } = await import("node:net");
-  worker = await booting;
+  worker = await boot(first.env, Buffer.from(first.entropy, "base64"));
   const decoder = new Decoder(Infinity);
   channel = new Socket({ fd: CHANNEL, readable: true, writable: true });
   channel.on("data", (chunk) => {

@@ -1,9 +1,9 @@
 // Compiled code of an earlier process: an accelerator that is never needed.
 //
-// code.bin: magic, number of parts, for each part the length of what it was compiled from, its CRC-32, the part's
-// length and its CRC-32 (u32 each, little endian), then the parts. The first part is the script's, the others are
-// WebAssembly modules'. V8 itself refuses the code of another V8, but not code that is damaged or of another
-// module: with that it crashes. So both are verified.
+// code.bin: magic, number of parts, for each part the length of what it was compiled from, the part's length and its
+// CRC-32 (u32 each, little endian), the SHA-256 of all that was compiled (32 bytes), then the parts. The first part is
+// the script's, the others are WebAssembly modules'. V8 itself refuses the code of another V8, but not code that is
+// damaged or of another module: with that it crashes. So both are verified.
 import { closeSync, openSync, readSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
@@ -11,12 +11,19 @@ import { crc32 } from "node:zlib";
 
 const MAGIC = 0x45444f43;
 const WORD = 4;
-const FIELDS = 4;
+const FIELDS = 3;
+const HASH = 32;
 const NATIVES = "allow-natives-syntax";
 const DESERIALIZE = "(function (code, binary) { return %DeserializeWasmModule(code, binary) })";
 const SERIALIZE = "(function (module) { return %SerializeWasmModule(module) })";
 
 /**
+ * What is compiled. `identity` is the SHA-256 of all of it, hexadecimal; `script` is ASCII.
+ * @typedef {object} Sources
+ * @property {string} identity
+ * @property {Uint8Array<ArrayBuffer>} script
+ * @property {Uint8Array<ArrayBuffer>[]} binaries of modules
+ *
  * @typedef {object} Code
  * @property {Script} script
  * @property {WebAssembly.Module[]} modules
@@ -24,34 +31,34 @@ const SERIALIZE = "(function (module) { return %SerializeWasmModule(module) })";
 
 /**
  * Compile, or take what was compiled before if it fits this process.
- * @param {Uint8Array<ArrayBuffer>} source of the script, in ASCII
- * @param {Uint8Array<ArrayBuffer>[]} binaries of modules
+ * @param {Sources} sources
  * @param {URL | undefined} cache where code.bin may be
  * @param {(reason: string) => void} warn called once if there is no use in it
  * @returns {Code}
  */
-export function compiled(source, binaries, cache, warn) {
-  const found = cache && parts(cache, [source, ...binaries]);
+export function compiled(sources, cache, warn) {
+  const found = cache && parts(cache, sources);
   const cachedData = found?.[0] && new Uint8Array(found[0]);
-  const script = new Script(Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("latin1"), {
-    filename: "pyodide.js",
-    ...(cachedData && { cachedData }),
-  });
-  const restored = found && restoredModules(found.slice(1), binaries);
+  const text = Buffer.from(sources.script.buffer, sources.script.byteOffset, sources.script.byteLength).toString(
+    "latin1",
+  );
+  const script = new Script(text, { filename: "pyodide.js", ...(cachedData && { cachedData }) });
+  const restored = found && restoredModules(found.slice(1), sources.binaries);
   if (cache !== undefined && (script.cachedDataRejected !== false || restored === undefined)) {
     warn("there is no compiled code for this Node and processor: starting without it, which takes longer");
   }
-  return { script, modules: restored ?? binaries.map((binary) => new WebAssembly.Module(binary)) };
+  return { script, modules: restored ?? sources.binaries.map((binary) => new WebAssembly.Module(binary)) };
 }
 
 /**
  * The contents of code.bin.
- * @param {Uint8Array[]} sources what was compiled: script, modules
- * @param {Uint8Array[]} codes what it became
+ * @param {Sources} sources
+ * @param {Uint8Array[]} codes what they became: the script, the modules
  */
-export function encode(sources, codes) {
-  const fields = sources.flatMap((source, at) => [source.length, crc32(source), codes[at].length, crc32(codes[at])]);
-  return Buffer.concat([Buffer.from(Uint32Array.from([MAGIC, sources.length, ...fields]).buffer), ...codes]);
+export function encode({ identity, script, binaries }, codes) {
+  const fields = [script, ...binaries].flatMap(({ length }, at) => [length, codes[at].length, crc32(codes[at])]);
+  const head = Buffer.from(Uint32Array.from([MAGIC, codes.length, ...fields]).buffer);
+  return Buffer.concat([head, Buffer.from(identity, "hex"), ...codes]);
 }
 
 /**
@@ -66,28 +73,26 @@ export function serialized(module) {
 /**
  * The parts of the cache, each in memory of its own, as V8 wants them.
  * @param {URL} cache
- * @param {Uint8Array[]} sources
+ * @param {Sources} sources
  * @returns {ArrayBuffer[] | undefined} undefined if there is no cache, or it is damaged or of other sources
  */
-function parts(cache, sources) {
+function parts(cache, { identity, script, binaries }) {
   let file;
   try {
     file = openSync(cache, "r");
-  } catch {
-    return undefined;
-  }
-  try {
-    const head = new Uint32Array(2 + sources.length * FIELDS);
-    if (readSync(file, head, { position: 0 }) !== head.byteLength) return undefined;
-    const [magic, count, ...fields] = head;
-    if (magic !== MAGIC || count !== sources.length) return undefined;
-    let position = head.length * WORD;
+    const lengths = [script, ...binaries].map(({ byteLength }) => byteLength);
+    const bytes = Buffer.alloc((2 + lengths.length * FIELDS) * WORD + HASH);
+    if (readSync(file, bytes, { position: 0 }) !== bytes.length) return undefined;
+    const [magic, count, ...fields] = new Uint32Array(bytes.buffer, bytes.byteOffset, (bytes.length - HASH) / WORD);
+    if (magic !== MAGIC || count !== lengths.length || bytes.toString("hex", bytes.length - HASH) !== identity)
+      return undefined;
+    let position = bytes.length;
     const found = [];
-    for (const [at, source] of sources.entries()) {
-      const [length, sum, size, check] = fields.slice(at * FIELDS);
+    for (const [at, length] of lengths.entries()) {
+      const [compiledLength, size, sum] = fields.slice(at * FIELDS);
       const part = new Uint8Array(size);
-      if (source.byteLength !== length || readSync(file, part, { position }) !== size) return undefined;
-      if (crc32(source) !== sum || crc32(part) !== check) return undefined;
+      if (compiledLength !== length || readSync(file, part, { position }) !== size || crc32(part) !== sum)
+        return undefined;
       position += size;
       found.push(part.buffer);
     }
@@ -95,7 +100,7 @@ function parts(cache, sources) {
   } catch {
     return undefined;
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -4,7 +4,7 @@
 /** The kinds. The child's are untrusted: user code may have written them. */
 export const KIND = Object.freeze({
   // main to child
-  BOOT: 1, // JSON: { env, maxResponse }
+  BOOT: 1, // JSON: { env, maxResponse, entropy }, the last in Base64
   REQUEST: 2, // head and body
   ABORT: 3, // nobody waits for this request's answer any more
   CREDIT: 4, // 4 bytes: so many bytes of a streamed body were taken

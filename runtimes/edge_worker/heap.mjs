@@ -19,6 +19,7 @@ const VECTORS = 1024;
 /**
  * @typedef {object} State what is not in the memory itself
  * @property {string} identity
+ * @property {string} compiled the SHA-256 of what is to be compiled, hexadecimal
  * @property {number[]} globals values of the module's mutable globals
  * @property {number[]} functions what each call of addFunction gave
  * @property {{ name: string, base: number, table: number, functions: number }[]} libraries in the order they were loaded
@@ -66,7 +67,7 @@ export function decode(url, maximum) {
   const [magic, length, pages, count] = head;
   if (magic !== MAGIC) throw new Error("heap.bin is not a memory snapshot");
   const rest = Buffer.alloc(count * 8 + length);
-  readSync(file, rest, { position: HEAD });
+  if (readSync(file, rest, { position: HEAD }) !== rest.length) throw new Error("heap.bin is cut off");
   const memory = new WebAssembly.Memory({ initial: pages, maximum: Math.max(pages, maximum) });
   const runs = Array.from({ length: count }, (_, at) => {
     const [offset, size] = [rest.readUInt32LE(at * 8), rest.readUInt32LE(at * 8 + 4)];

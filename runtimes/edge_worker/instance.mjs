@@ -21,6 +21,8 @@ const START_TICKS = 60;
 const TICK_MS = 1_000;
 /** How long the event loop may take to answer, and the app to end a request that was given up. */
 const GRACE_MS = 500;
+/** Python's generators take 2.5 kB each at the start. */
+const ENTROPY_BYTES = 16 * 1024;
 /** What an answer's head may take beside its body. */
 const MAX_HEAD_BYTES = 1024 * 1024;
 
@@ -245,7 +247,9 @@ export class Instance {
 
 /** @param {Terms} terms */
 function framedBoot({ env, maxResponse }) {
-  return frame(KIND.BOOT, 0, Buffer.from(JSON.stringify({ env, maxResponse })));
+  // Loaded while the other process starts.
+  const entropy = process.getBuiltinModule("node:crypto").randomBytes(ENTROPY_BYTES).toString("base64");
+  return frame(KIND.BOOT, 0, Buffer.from(JSON.stringify({ env, maxResponse, entropy })));
 }
 
 /** @param {number} value */

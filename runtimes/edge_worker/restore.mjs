@@ -5,27 +5,32 @@ import { createRequire } from "node:module";
 import { compiled } from "./code_cache.mjs";
 import { APP, protect, unpack, whenUsed } from "./files.mjs";
 import { decode, hostImports } from "./heap.mjs";
+import { lines } from "./output.mjs";
 
-/** @import { Code } from "./code_cache.mjs" */
+/** @import { Code, Sources } from "./code_cache.mjs" */
 /** @import { State } from "./heap.mjs" */
 
 const WASM_PAGES_PER_MB = 16;
+/** What Node takes for itself: Python runs out of memory, and says so, before the process is ended. */
+const NODE_MB = 64;
+const require = createRequire(import.meta.url);
 const RUNTIME_ENVIRONMENT = { IN_NODE: true, IN_NODE_ESM: true };
 
 /**
  * @param {URL} folder of the artifact, with a slash at the end
  * @param {{ memory: number, identity?: string }} settings in MB, and which snapshot belongs to this artifact
+ * @param {Uint8Array} [entropy] random bytes that nobody else has
  * @param {(folder: URL, state: State) => Code} [compile]
  * @returns {Promise<any>} Pyodide's public interface
  * @throws {Error} if the snapshot is not that of this artifact
  */
-export async function restore(folder, { memory, identity }, compile = codeOf) {
+export async function restore(folder, { memory, identity }, entropy = new Uint8Array(), compile = codeOf) {
   const file = (/** @type {string} */ name) => new URL(name, folder);
-  const { memory: heap, state, filled } = decode(file("heap.bin"), memory * WASM_PAGES_PER_MB);
+  const { memory: heap, state, filled } = decode(file("heap.bin"), (memory - NODE_MB) * WASM_PAGES_PER_MB);
   if (state.identity !== identity) throw new Error("heap.bin is of another build than worker.json");
   const { script, modules } = compile(folder, state);
   await filled;
-  const create = script.runInThisContext()(createRequire(import.meta.url), import.meta.url);
+  const create = script.runInThisContext()(require, import.meta.url);
   /** @type {WebAssembly.Instance} */
   let main;
   const settings = {
@@ -34,9 +39,10 @@ export async function restore(folder, { memory, identity }, compile = codeOf) {
     restoring: true,
     noInitialRun: true,
     replay: replayed(state.functions),
+    fillRandom: filling(entropy),
     preRun: [(/** @type {any} */ module) => module.FS.mkdirTree(state.sitePackages)],
-    print: (/** @type {string} */ line) => console.log(line),
-    printErr: (/** @type {string} */ line) => console.error(line),
+    print: lines(1),
+    printErr: lines(2),
     instantiateWasm(/** @type {any} */ info, /** @type {any} */ done) {
       main = new WebAssembly.Instance(modules[0], hostImports(info, heap));
       done(main, modules[0]);
@@ -70,10 +76,12 @@ export async function restore(folder, { memory, identity }, compile = codeOf) {
  * What of an artifact is compiled: the script, the main module, and the libraries in the order of their loading.
  * @param {URL} folder
  * @param {State} state
+ * @returns {Sources}
  */
-export function sourcesOf(folder, { libraries }) {
-  const names = ["pyodide/pyodide.js", "pyodide/restore.wasm", ...libraries.map((_, at) => `libraries/${at}.wasm`)];
-  return names.map((name) => readFileSync(new URL(name, folder)));
+export function sourcesOf(folder, { libraries, compiled: identity }) {
+  const names = ["pyodide/restore.wasm", ...libraries.map((_, at) => `libraries/${at}.wasm`)];
+  const [script, ...binaries] = ["pyodide/pyodide.js", ...names].map((name) => readFileSync(new URL(name, folder)));
+  return { identity, script, binaries };
 }
 
 /**
@@ -81,8 +89,8 @@ export function sourcesOf(folder, { libraries }) {
  * @param {State} state
  */
 function codeOf(folder, state) {
-  const [source, ...binaries] = sourcesOf(folder, state);
-  return compiled(source, binaries, new URL("code.bin", folder), (reason) => console.error(`warning: ${reason}`));
+  const warn = (/** @type {string} */ reason) => console.error(`warning: ${reason}`);
+  return compiled(sourcesOf(folder, state), new URL("code.bin", folder), warn);
 }
 
 /**
@@ -106,6 +114,21 @@ function link(module, { libraries, handles }, binaries) {
     if (global) module.mergeLibSymbols(library.exports, name);
   }
   module.libraryBases = module.onLibrary = undefined;
+}
+
+/**
+ * Fills with the bytes of `entropy`, each used once, and then with the system's.
+ * @param {Uint8Array} entropy
+ */
+function filling(entropy) {
+  let at = 0;
+  return (/** @type {Uint8Array} */ view) => {
+    if (view.length > entropy.length - at) return require("node:crypto").randomFillSync(view);
+    view.set(entropy.subarray(at, at + view.length));
+    entropy.fill(0, at, at + view.length);
+    at += view.length;
+    return view;
+  };
 }
 
 /**

@@ -69,7 +69,6 @@ function flags(folder) {
     `--allow-fs-read=${folder}`,
     // From here on the network needs leave too, and the app's own requests go through this process.
     ...(major >= 25 ? ["--allow-net"] : []),
-    "--disallow-code-generation-from-strings",
   ];
 }
 

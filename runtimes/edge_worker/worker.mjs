@@ -15,19 +15,20 @@ const FOLDER = new URL("./", import.meta.url);
 /**
  * Start Python with the app, from the snapshot or by importing everything.
  * @param {Record<string, string | undefined>} env exactly what the app sees as os.environ
+ * @param {Uint8Array} [entropy] random bytes that nobody else has; without them the system is asked, which takes a while
  * @returns {Promise<Worker>}
  */
-export async function boot(env) {
+export async function boot(env, entropy) {
   /** @type {Settings} */
   const settings = JSON.parse(readFileSync(new URL("worker.json", FOLDER), "utf8"));
-  const stock = settings.loader === "stock";
-  const python = stock
-    ? await (await import("./stock.mjs")).load(FOLDER)
-    : await (await import("./restore.mjs")).restore(FOLDER, settings);
+  const python =
+    settings.loader === "stock"
+      ? await (await import("./stock.mjs")).load(FOLDER, settings)
+      : await (await import("./restore.mjs")).restore(FOLDER, settings, entropy);
   const open = new Open();
   const start = python.pyimport("runtimes.edge.start");
   const variables = JSON.stringify(env);
-  const bridge = stock ? start.start(APP, variables, host(open)) : start.resume(variables, host(open));
+  const bridge = settings.identity ? start.resume(variables, host(open)) : start.start(APP, variables, host(open));
   start.destroy();
   const functions = { handle: bridge.handle, disconnect: bridge.disconnect, owns: bridge.owns };
   return serving(functions, open, settings);

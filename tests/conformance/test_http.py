@@ -1,7 +1,7 @@
 """The HTTP cases of the conformance suite, asked of the application itself and of built artifacts behind `preview`.
 
 Each app runs from its source in one process, as it is (nodejs: Lambda processes) and as a copy whose routes all
-run on edge (Pyodide).
+run on edge (Pyodide), from a snapshot and with Pyodide's own loader.
 """
 
 import importlib.util
@@ -52,8 +52,11 @@ def test_lambda_artifacts_answer_as_the_suite_says(app, tmp_path):
         assert differences(server, app) == {}
 
 
+@pytest.mark.parametrize("loader", ["snapshot", "stock"])
 @pytest.mark.parametrize("app", APPS)
-def test_edge_artifacts_answer_as_the_suite_says(app, tmp_path):
+def test_edge_artifacts_answer_as_the_suite_says(app, loader, tmp_path):
     runner.edge_copy(SUITE / "apps" / app, tmp_path / app)
+    with (tmp_path / app / "pyproject.toml").open("a") as settings:
+        settings.write(f'\n[tool.packager.edge]\nloader = "{loader}"\n')
     with serving(tmp_path / app) as server:
         assert differences(server, app) == {}

@@ -233,7 +233,7 @@ def processes(folder: Path) -> list[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if f"{folder.resolve()}/child.mjs".encode() in words:
+            if f"{folder.resolve()}/child.cjs".encode() in words:
                 found.append(int(entry.name))
     return found
 

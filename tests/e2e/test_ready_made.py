@@ -5,7 +5,7 @@ import shutil
 import time
 
 import pytest
-from serving import serving
+from serving import run, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("ready_made")]
 
@@ -118,12 +118,23 @@ def test_what_the_parts_need_is_in_both_artifacts_and_the_key_in_none(project, s
         assert KEY.encode() not in (project / ".packager" / function["artifact"]).read_bytes()
 
 
-@pytest.mark.parametrize("runtime", ["edge", "nodejs"])
-def test_a_function_without_itsdangerous_says_what_to_declare(project, tmp_path, runtime):
-    folder = tmp_path / "undeclared"
-    other = {"edge": "nodejs", "nodejs": "edge"}[runtime]
+def undeclared(project, folder, other):
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".packager", other))
     (folder / "pyproject.toml").write_text(PROJECT.format(dependencies=""))
-    with serving(folder) as server:
-        assert server.ask("GET", f"/api/{runtime}").status >= 500
-        wait_for(server, lambda line: 'add "itsdangerous>=2.2" to [project] dependencies' in line)
+    return folder
+
+
+DECLARE = 'add "itsdangerous>=2.2" to [project] dependencies'
+
+
+def test_a_function_without_itsdangerous_says_what_to_declare(project, tmp_path):
+    with serving(undeclared(project, tmp_path / "undeclared", "edge")) as server:
+        assert server.ask("GET", "/api/nodejs").status >= 500
+        wait_for(server, lambda line: DECLARE in line)
+
+
+def test_a_build_for_edge_without_itsdangerous_says_what_to_declare(project, tmp_path):
+    done = run("build", undeclared(project, tmp_path / "undeclared", "nodejs"))
+    assert done.returncode == 1
+    assert "middleware.py:3 " in done.stderr
+    assert DECLARE in done.stderr

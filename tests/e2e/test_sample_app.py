@@ -175,7 +175,19 @@ def test_two_builds_in_two_folders_are_the_same_bytes(project, server, tmp_path)
     done = run("build", tmp_path / "elsewhere", "--json")
     assert done.returncode == 0, done.stderr
     first = json.loads((project / ".packager" / "manifest.json").read_text())["functions"]
-    assert [row["sha256"] for row in json.loads(done.stdout)["functions"]] == [row["sha256"] for row in first]
+    second = json.loads(done.stdout)["functions"]
+    for row, other in zip(first, second, strict=True):
+        if row["snapshot"] is None:
+            assert row["sha256"] == other["sha256"]
+            continue
+        assert row["snapshot"] == other["snapshot"]
+        both = [root / ".packager" / row["folder"] for root in (project, tmp_path / "elsewhere")]
+        files = [
+            {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()} for folder in both
+        ]
+        assert files[0] == files[1]
+        for name in files[0].difference(map(Path, row["snapshot"]["files"])):
+            assert (both[0] / name).read_bytes() == (both[1] / name).read_bytes(), name
 
 
 def test_another_database_by_its_url(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import manifest
-from packager import pyodide
 from packager.build import BuildResult, build, host_overlay, is_current
 from packager.errors import DiagnosticsError, PackagerError, ProjectError, UsageError
 from packager.resolve import host_platform
@@ -27,6 +26,8 @@ name = "x"
 dependencies = [{dependencies}]
 [tool.packager]
 include = [{include}]
+[tool.packager.edge]
+loader = "stock"
 [tool.packager.environment]
 variables = {{ GREETING = "hi" }}
 """
@@ -68,16 +69,11 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, wheelhouse: "Wheelhouse", monkeypatch: pytest.MonkeyPatch) -> Folder:
+def folder(tmp_path: Path, wheelhouse: "Wheelhouse", hollow_pyodide: Path) -> Folder:
     wheelhouse.add("anyio")
     wheelhouse.add("starlette", "1.10.0", requires=("anyio",), files={"starlette/__init__.py": ""})
     wheelhouse.add("mangum", "0.22.0")
     wheelhouse.add("python-multipart", "0.0.30")
-    prepared = tmp_path / "pyodide"
-    prepared.mkdir()
-    (prepared / "pyodide.asm.wasm").write_bytes(bytes(400_000))
-    # The real files are a download of 6 MB and a compilation.
-    monkeypatch.setattr(pyodide, "prepare", lambda: prepared)
     return Folder(tmp_path / "project")
 
 
@@ -101,6 +97,8 @@ def test_the_output_holds_the_manifest_and_the_artifacts_it_describes(folder: Fo
     assert (api.python, api.architecture, api.folder) == ("3.13", "arm64", None)
     assert (edge.target, edge.artifact, edge.handler) == ("lambda-edge", "edge/edge.zip", "index.handler")
     assert (edge.python, edge.architecture, edge.folder) == (None, None, "edge/edge")
+    assert edge.snapshot
+    assert (edge.snapshot.files, api.snapshot) == (("heap.bin",), None)
     assert [row.name for row in api.distributions] == ["anyio", "mangum", "python-multipart", "starlette"]
     for row in result.manifest.functions:
         content = (folder.out / row.artifact).read_bytes()
@@ -204,11 +202,12 @@ def test_an_artifact_whose_inputs_did_not_change_is_not_written_again(folder: Fo
     before = folder.state()
     folder.write("app/api/b/route.py", EDGE + "# more")
     folder.build()
-    assert folder.lines == ["writing edge/edge.zip"]
+    assert folder.lines == ["writing edge/edge.zip", "importing and freezing edge/edge"]
     after = folder.state()
     assert {name for name in after if after[name] != before[name]} == {
         "edge/edge.zip",
         "edge/edge/app.zip",
+        "edge/edge/worker.json",
         "manifest.json",
     }
 

@@ -1,5 +1,6 @@
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from packager.archive import Entry
 from packager.errors import ProjectError
 from packager.functions import Function, functions
 from packager.lock import lock
-from packager.model import App, LambdaSettings, Project, Route, Settings
+from packager.model import App, EdgeSettings, LambdaSettings, Project, Route, Settings
 from packager.site_packages import SitePackages, without_wheel
+from packager.snapshot import Entrypoint
 from runtimes import table
 
 if TYPE_CHECKING:
@@ -52,10 +54,12 @@ class Tree:
     def app(self) -> App:
         return App(self.project, tuple(self.routes), tuple(self.middleware))
 
-    def part(self, runtime: "Runtime" = "nodejs") -> bundle.Part:
+    def part(self, runtime: "Runtime" = "nodejs", *, strict: bool = True) -> bundle.Part:
         app = self.app()
         target = targets.find({"nodejs": "lambda", "edge": "lambda-edge"}[runtime], runtime)
-        return bundle.part(app, self.function(runtime), self.names(), self.site(runtime), target)
+        return bundle.part(
+            app, self.function(runtime), self.names(), self.site(runtime), target, strict=strict
+        )
 
     def function(self, runtime: "Runtime") -> Function:
         return next(item for item in functions(self.app(), self.names()) if item.runtime == runtime)
@@ -214,6 +218,31 @@ def test_the_key_follows_contents_and_limits_and_nothing_else(root: Path) -> Non
     assert tree.part().key not in {first, changed}
 
 
+def test_the_key_of_an_edge_artifact_follows_its_loader_and_what_failing_imports_mean(root: Path) -> None:
+    tree = Tree(root)
+    tree.route("a")
+    tree.route("b", "", "edge")
+    frozen, nodejs = tree.part("edge").key, tree.part().key
+    lenient = tree.part("edge", strict=False).key
+    assert tree.part(strict=False).key == nodejs
+    tree.project = replace(tree.project, settings=Settings(edge=EdgeSettings(loader="stock")))
+    assert len({frozen, lenient, tree.part("edge").key}) == 3
+    assert tree.part().key == nodejs
+
+
+def test_an_edge_artifact_knows_its_entrypoints_and_the_files_that_each_reaches(root: Path) -> None:
+    tree = Tree(root)
+    tree.file("lib.py")
+    tree.guard("/api/b", "import lib")
+    tree.route("a", "import lib")
+    tree.route("b", "", "edge")
+    assert tree.part("edge").contents.entrypoints == (
+        Entrypoint("app/api/b/middleware.py", frozenset({"app/api/b/middleware.py", "lib.py"})),
+        Entrypoint("app/api/b/route.py", frozenset({"app/api/b/route.py"})),
+    )
+    assert tree.part().contents.entrypoints == ()
+
+
 def _fields(route: Route) -> dict[str, object]:
     return {name: getattr(route, name) for name in Route.__dataclass_fields__}
 
@@ -229,7 +258,7 @@ def test_an_edge_route_that_needs_a_native_package_is_told_which_and_by_which_wa
     tree.route("b", "import fastmod")
     found = without_wheel(tree.site("edge"), tree.function("edge").reach.imports)
     assert [(row.rule, row.file, row.line) for row in found] == [("no-wasm-wheel", "lib.py", 1)]
-    assert found[0].message == "fast 3.1 (required by thing) has no wheel for edge (Pyodide)"
+    assert found[0].message == "fast 3.1 (required by thing) has no wheel for edge (Pyodide), only for Linux"
     assert found[0].chain == ("app/api/a/route.py:2 import lib", "lib.py:1 import thing")
 
 
@@ -247,8 +276,8 @@ def test_the_lambda_target_writes_one_zip_that_unpacks_to_the_task_root(root: Pa
     tree = Tree(root)
     tree.route("a", "x = 1")
     target = targets.find("lambda", "nodejs")
-    first = target.bundle(tree.part().contents, tmp_path / "one")
-    second = target.bundle(tree.part().contents, tmp_path / "two")
+    first = target.bundle(tree.part().contents, tmp_path / "one", lambda _: None)
+    second = target.bundle(tree.part().contents, tmp_path / "two", lambda _: None)
     assert first == second
     with zipfile.ZipFile(tmp_path / "one" / target.artifact("nodejs")) as file:
         assert file.read("app/api/a/route.py") == b"x = 1"

@@ -1,7 +1,9 @@
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,22 +15,14 @@ from packager.errors import ProjectError
 CONTENTS = Contents(
     name="edge",
     entries=(Entry("app/api/a/route.py", b"x = 1\n"), Entry("runtimes/__init__.py", b"")),
+    distributions=(),
+    entrypoints=(),
+    loader="stock",
+    strict=True,
     max_body_size=1000,
     max_duration=30,
     memory=256,
 )
-
-
-@pytest.fixture
-def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for Pyodide's files, which are a download of 6 MB."""
-    monkeypatch.setenv("PACKAGER_CACHE_DIR", str(tmp_path / "cache"))
-    folder = tmp_path / "pyodide"
-    folder.mkdir()
-    (folder / "pyodide.asm.wasm").write_bytes(bytes(400_000))
-    (folder / "pyodide.mjs").write_text("export {}\n")
-    monkeypatch.setattr(pyodide, "prepare", lambda: folder)
-    return folder
 
 
 def test_each_target_is_found_by_its_name() -> None:
@@ -48,25 +42,29 @@ def test_a_target_that_does_not_run_the_routes_is_refused_with_those_that_do(nam
 
 
 def test_the_edge_folder_holds_the_worker_pyodide_the_app_and_its_limits(
-    prepared: Path, tmp_path: Path
+    hollow_pyodide: Path, tmp_path: Path
 ) -> None:
-    targets.find("lambda-edge", "edge").bundle(CONTENTS, tmp_path / "out")
+    made = targets.find("lambda-edge", "edge").bundle(CONTENTS, tmp_path / "out", lambda _: None)
     folder = tmp_path / "out/edge/edge"
-    assert (folder / "pyodide/pyodide.mjs").read_bytes() == (prepared / "pyodide.mjs").read_bytes()
+    assert made.snapshot
+    for name in pyodide.FILES:
+        assert (folder / "pyodide" / name).read_bytes() == (hollow_pyodide / name).read_bytes()
     assert {"worker.mjs", "serve.mjs"} <= {path.name for path in folder.glob("*.mjs")}
     assert json.loads((folder / "worker.json").read_text()) == {
         "function": "edge",
         "max_body_size": 1000,
         "max_duration": 30,
         "memory": 256,
+        "loader": "stock",
+        "identity": made.snapshot.identity,
     }
     with zipfile.ZipFile(folder / "app.zip") as file:
         assert file.namelist() == ["app/api/a/route.py", "runtimes/__init__.py"]
 
 
-def test_the_edge_zip_is_the_folder(prepared: Path, tmp_path: Path) -> None:
+def test_the_edge_zip_is_the_folder(hollow_pyodide: Path, tmp_path: Path) -> None:
     target = targets.find("lambda-edge", "edge")
-    written = target.bundle(CONTENTS, tmp_path / "out")
+    made = target.bundle(CONTENTS, tmp_path / "out", lambda _: None)
     folder = tmp_path / "out" / str(target.folder("edge"))
     path = tmp_path / "out" / target.artifact("edge")
     with zipfile.ZipFile(path) as file:
@@ -74,10 +72,34 @@ def test_the_edge_zip_is_the_folder(prepared: Path, tmp_path: Path) -> None:
     assert inside == {
         item.relative_to(folder).as_posix(): item.read_bytes() for item in folder.rglob("*") if item.is_file()
     }
-    assert written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert written.unpacked == sum(len(content) for content in inside.values())
+    assert made.written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert made.written.unpacked == sum(len(content) for content in inside.values())
 
 
-def test_two_edge_artifacts_of_equal_contents_are_equal(prepared: Path, tmp_path: Path) -> None:
+def test_two_edge_artifacts_of_equal_contents_are_equal(hollow_pyodide: Path, tmp_path: Path) -> None:
     target = targets.find("lambda-edge", "edge")
-    assert target.bundle(CONTENTS, tmp_path / "one") == target.bundle(CONTENTS, tmp_path / "two")
+    one = target.bundle(CONTENTS, tmp_path / "one", lambda _: None)
+    assert one == target.bundle(CONTENTS, tmp_path / "two", lambda _: None)
+
+
+def test_the_identity_follows_what_is_frozen_and_not_the_limits(hollow_pyodide: Path, tmp_path: Path) -> None:
+    def identity(name: str, **changed: Any) -> str:
+        target = targets.find("lambda-edge", "edge")
+        made = target.bundle(replace(CONTENTS, **changed), tmp_path / name, lambda _: None)
+        assert made.snapshot
+        return made.snapshot.identity
+
+    first = identity("one")
+    assert identity("two", memory=512, max_duration=5) == first
+    assert identity("three", entries=(*CONTENTS.entries, Entry("x.txt", b"x"))) != first
+
+
+def test_compiled_packages_are_not_frozen_by_pyodides_own_loader(
+    hollow_pyodide: Path, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    contents = replace(CONTENTS, entries=(Entry("fast.cpython-314-wasm32-emscripten.so", b"\0asm"),))
+    made = targets.find("lambda-edge", "edge").bundle(contents, tmp_path / "out", lines.append)
+    assert made.snapshot is None
+    assert not (tmp_path / "out/edge/edge/heap.bin").exists()
+    assert "cannot freeze compiled packages" in " ".join(lines)

@@ -31,9 +31,24 @@ after_restore(lambda: calls.append(["second", os.environ.get("SETTING")]))
 def GET():
     return calls
 """
+SMALL = """\
+import os
+
+from runtimes import after_restore
+
+
+@after_restore
+def connect():
+    if os.environ.get("FAIL"):
+        raise LookupError("no-such-database")
+
+
+def GET():
+    return {"ok": True}
+"""
 FILES = {
     "data/words.txt": "one\ntwo\n",
-    "lib/draws.py": "import random\n\nGENERATOR = random.Random(7)\n",
+    "lib/draws.py": "import random\n\nGENERATOR = random.Random()\n",
     "lib/seldom.py": "VALUE = 'imported-late'\n",
     "app/api/random/route.py": """\
 import random
@@ -50,7 +65,7 @@ def GET():
     return {
         "random": random.random(),
         "made at import": OWN.random(),
-        "seeded at import": GENERATOR.random(),
+        "made by a module": GENERATOR.random(),
         "system": random.SystemRandom().random(),
         "secrets": secrets.token_hex(),
         "uuid": str(uuid.uuid4()),
@@ -59,7 +74,9 @@ def GET():
     }
 """,
     "app/api/environment/route.py": "import os\n\n\ndef GET():\n    return dict(os.environ)\n",
-    "app/api/hash/route.py": "TABLE = {'abc': hash('abc')}\n\n\ndef GET():\n    return [TABLE['abc'], hash('abc'), 'abc' in TABLE]\n",
+    "app/api/hash/route.py": (
+        "TABLE = {'abc': hash('abc')}\n\n\ndef GET():\n    return [TABLE['abc'], hash('abc'), 'abc' in TABLE]\n"
+    ),
     "app/api/late/route.py": """\
 def GET():
     import colorsys
@@ -215,8 +232,16 @@ def test_hooks_run_on_nodejs_too(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact with a snapshot, to be damaged."""
-    files = {"app/api/ok/route.py": "def GET():\n    return {'ok': True}\n"}
+    files = {"app/api/ok/route.py": SMALL}
     return build_artifact(write_project(tmp_path_factory.mktemp("small") / "shop", files), check=True).folder
+
+
+def test_a_hook_that_fails_ends_the_worker_with_its_traceback(small: Path, tmp_path: Path) -> None:
+    with start(small, tmp_path / "log", "--port", "0", FAIL="1") as process:
+        assert process.wait(60) == 1
+    log = (tmp_path / "log").read_text()
+    assert "LookupError: no-such-database" in log
+    assert 'File "/app/app/api/ok/route.py", line 9, in connect' in log
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +277,7 @@ CODE_CHANGES = {
     "with damaged script code": _flip("code.bin", 0.05),
     "with damaged module code": _flip("code.bin", 0.9),
     "of another module": lambda folder, _: (folder / "pyodide/restore.wasm").write_bytes(
-        # a custom section, which changes nothing: RFC-like framing of the WebAssembly binary format, section 0
+        # a custom section (WebAssembly core specification, 5.5.3), which changes nothing
         (folder / "pyodide/restore.wasm").read_bytes() + b"\x00\x02\x01x"
     ),
     "missing": lambda folder, _: (folder / "code.bin").unlink(),
