@@ -10,7 +10,7 @@ const PAUSE_MS = 1;
 export function lines(descriptor) {
   return (line) => {
     const bytes = Buffer.from(`${line}\n`);
-    for (let at = 0; at < bytes.length; ) at += written(descriptor, bytes.subarray(at));
+    for (let at = 0; at < bytes.length;) at += written(descriptor, bytes.subarray(at));
   };
 }
 

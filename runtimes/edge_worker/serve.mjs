@@ -11,7 +11,6 @@ import { supervise } from "./supervisor.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
 /** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
-/** @import { Supervised } from "./supervisor.mjs" */
 
 const HOST = "127.0.0.1";
 const VIEWER = "cloudfront-viewer-";
@@ -32,19 +31,18 @@ supervised.catch(fail);
 const [{ createServer }, { pipeline }] = await Promise.all([import("node:http"), import("node:stream/promises")]);
 const server = createServer({ keepAliveTimeout: IDLE_MS });
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, leave);
-/** @type {Supervised} */
-const worker = await supervised;
 server.on("request", (request, response) => {
-  answer(worker, request, response).catch((error) => {
+  const answered = supervised.then((worker) => answer(worker, request, response));
+  answered.catch((error) => {
     console.error(error);
     response.destroy();
   });
 });
 server.on("error", fail);
-server.listen(port, HOST, () => {
-  const address = server.address();
-  console.log(`ready http://${HOST}:${typeof address === "object" ? address?.port : port}`);
-});
+const listening = new Promise((resolve) => server.listen(port, HOST, () => resolve(undefined)));
+await Promise.all([listening, supervised]);
+const address = server.address();
+console.log(`ready http://${HOST}:${typeof address === "object" ? address?.port : port}`);
 
 /** Let requests that have begun come to their end, but not for ever. */
 function leave() {
