@@ -36,7 +36,8 @@ class Route:
 
     `path` is spelled as the folders are (`/api/users/[id]`); `file` is relative to the project;
     `methods` are sorted and include the automatic HEAD and OPTIONS; `function` names the entry of
-    `Manifest.functions` that serves it. `max_duration` in seconds, `memory` in MB, `max_body_size` in bytes.
+    `Manifest.functions` that serves it, `reason` says why that one. `max_duration` in seconds, `memory` in MB,
+    `max_body_size` in bytes.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Route:
     max_duration: int
     memory: int
     max_body_size: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,13 @@ class Distribution:
 class Snapshot:
     """The memory snapshot of an edge artifact, the only part of it that two builds do not make alike.
 
-    `files` are relative to the artifact's folder, `identity` is the hash of what the snapshot was made of.
+    `files` are relative to the artifact's folder, `identity` is the hash of what the snapshot was made of. `late`
+    has the reason, for people, why a route or middleware is not in it and imported when the worker starts.
     """
 
     files: tuple[str, ...]
     identity: str
+    late: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,8 @@ class Function:
 
     `artifact` and, for edge, `folder` are relative to the build output. `sha256` is the zip's. `target`
     names a module of `packager.targets`. `python` (`"3.13"`) and `architecture` (`"arm64"`, `"x86_64"`)
-    are None on edge, `snapshot` elsewhere. `environment` holds variables that the tool itself sets, never the user's.
+    are None on edge, `snapshot` elsewhere. `snap_start`: published versions are to start from a snapshot that Lambda
+    takes. `environment` holds variables that the tool itself sets, never the user's.
     """
 
     name: str
@@ -105,6 +110,7 @@ class Function:
     folder: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    snap_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,7 @@ def _middleware(row: dict[str, Any]) -> Middleware:
 def _function(row: dict[str, Any]) -> Function:
     distributions = tuple(_build(Distribution, item) for item in row["distributions"])
     given = row.get("snapshot")
-    snapshot = None if given is None else Snapshot(tuple(given["files"]), given["identity"])
+    snapshot = None if given is None else _build(Snapshot, given, files=tuple(given["files"]))
     return _build(Function, row, distributions=distributions, snapshot=snapshot)
 
 

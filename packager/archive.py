@@ -1,8 +1,8 @@
 """Zip archives: written so that equal contents give equal bytes, read without path escapes.
 
-The writer is ours, and not `zipfile`, for two reasons: the bytes depend on nothing but the entries, and
-large entries that never change (Pyodide's, native libraries) are deflated once and then come from the user's
-cache.
+The writer is ours, and not `zipfile`, for two reasons: the bytes depend on nothing but the entries, and what
+never changes from build to build (distributions, bytecode, Pyodide's files) is deflated once and then comes from
+the user's cache.
 Format: PKWARE APPNOTE 6.3.3, without zip64 (Lambda unpacks at most 250 MB).
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from packager.cache import cache_dir
+from packager.cache import derived_dir
 from packager.errors import ProjectError, ToolError
 
 type Place = Callable[[str], str | None]
@@ -28,7 +28,8 @@ LEVEL = 6
 MAX_ENTRIES = 65_535
 MAX_UNPACKED = 2**30
 
-_LARGE = 256 * 1024
+_WORTH_KEEPING = 4 * 1024
+"""Bytes from which on it is faster to read a deflated entry than to deflate it."""
 _CHUNK = 2**20
 _VERSION_NEEDED = 20
 _MADE_ON_UNIX = (3 << 8) | _VERSION_NEEDED
@@ -185,14 +186,15 @@ def _pack(entry: Entry) -> _Packed:
     content = entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes()
     if entry.stored:
         return _Packed(_STORED, zlib.crc32(content), len(content), content)
-    if len(content) < _LARGE:
+    if len(content) < _WORTH_KEEPING:
         return _Packed(_DEFLATED, zlib.crc32(content), len(content), _deflate(content))
-    return _pack_large(content)
+    return _pack_kept(content)
 
 
-def _pack_large(content: bytes) -> _Packed:
-    folder = cache_dir() / f"deflated-{LEVEL}"
-    kept = folder / hashlib.sha256(content).hexdigest()
+def _pack_kept(content: bytes) -> _Packed:
+    key = hashlib.sha256(content).hexdigest()
+    folder = derived_dir() / f"deflated-{LEVEL}" / key[:2]
+    kept = folder / key[2:]
     try:
         raw = kept.read_bytes()
         crc, size = _CACHED.unpack_from(raw)

@@ -9,19 +9,22 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import manifest
+from infra.manifest import Manifest
 from packager import fingerprint
+from packager.cache import without_derived
 from packager.diagnostics import Diagnostic
 from packager.errors import DiagnosticsError, ProjectError
 from packager.staging import OUTPUT, check_place, staged
 
 if TYPE_CHECKING:
     from packager.bundle import Part
+    from packager.grouping import Grouping
     from packager.model import App, Project
     from packager.targets import Artifact, Target
 
@@ -33,25 +36,37 @@ _TREE_RULES = {"ambiguous-route", "catch-all-not-last", "duplicate-param", "inva
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """A finished build. `changed` is false if the output was current; `diagnostics` are this run's findings."""
+    """A finished build.
 
-    manifest: manifest.Manifest
+    `changed` is false if the output was current; `diagnostics` are this run's findings. `previous` is the manifest
+    that was there before.
+    """
+
+    manifest: Manifest
     out: Path
     changed: bool
     diagnostics: tuple[Diagnostic, ...] = ()
+    previous: Manifest | None = None
 
 
-def build(folder: Path, out: Path | None = None, *, check: bool = True, report: Report) -> BuildResult:
+def build(
+    folder: Path, out: Path | None = None, *, check: bool = True, cached: bool = True, report: Report
+) -> BuildResult:
     """Build the project `folder` into `out` (default: `.packager` in the project).
 
     `report` gets one line for each long step. Without `check`, errors in user code do not stop the build;
-    errors of the route tree do. Raises `DiagnosticsError` and other `ProjectError`s, `UsageError` and
+    errors of the route tree do. Unless `cached`, nothing of earlier builds is used but the lock and the
+    downloads. Raises `DiagnosticsError` and other `ProjectError`s, `UsageError` and
     `ToolError`; the previous output then stays as it was.
     """
     root, out = _places(folder, out)
+    if not cached:
+        with without_derived():
+            return _build(root, out, None, check=check, report=report)
     previous = fingerprint.read(out)
     if previous and (previous.checked or not check) and fingerprint.is_current(root, out):
-        return BuildResult(manifest.read(out), out, changed=False)
+        current = manifest.read(out)
+        return BuildResult(current, out, changed=False, previous=current)
     return _build(root, out, previous, check=check, report=report)
 
 
@@ -80,11 +95,12 @@ def host_overlay(folder: Path, out: Path | None, function: manifest.Function) ->
 def _build(
     root: Path, out: Path, previous: fingerprint.Record | None, *, check: bool, report: Report
 ) -> BuildResult:
-    from packager import bundle, functions, grouping  # noqa: PLC0415
     from packager.examine import examine  # noqa: PLC0415
-    from packager.targets import target_of  # noqa: PLC0415
+    from packager.plan import patterns, plan  # noqa: PLC0415
+    from packager.sbom import write as write_sboms  # noqa: PLC0415
 
     check_place(root, out)
+    replaced = _replaced(out)
     before = fingerprint.inputs(root, ())
     examination = examine(root, report, resolving="everything")
     app, sites = examination.app, examination.sites
@@ -94,39 +110,76 @@ def _build(
         raise _no_routes(app.project)
     if examination.failure:
         raise examination.failure
-    include = app.project.settings.include
-    inputs = {**fingerprint.inputs(root, include), **before}
-    targets = {runtime: target_of(app, runtime) for runtime in sorted({row.runtime for row in app.routes})}
-    names = grouping.group(app.routes)
-    planned = functions.functions(app, names)
-    parts = [
-        bundle.part(app, item, names, sites[item.runtime], targets[item.runtime], strict=check)
-        for item in planned
-    ]
+    include = patterns(app)
+    inputs = fingerprint.inputs(root, include)
+    planned = plan(app, sites, report, strict=check)
+    inputs = {**fingerprint.hashes(root, planned.watched), **inputs, **before}
+    found = (*found, *planned.diagnostics)
     with staged(out) as fresh:
         old = _Old(out, previous)
-        rows = tuple(_write(app.project, part, targets[part.runtime], fresh, old, report) for part in parts)
-        built = manifest.Manifest(
-            app=manifest.AppInfo(app.project.name, app.project.tree),
-            routes=grouping.rows(app),
-            middleware=app.middleware,
-            functions=rows,
-            environment=examination.environment,
-            site=_site(app),
-        )
+        made = [
+            _write(app.project, part, planned.targets[part.runtime], fresh, old, report)
+            for part in planned.parts
+        ]
+        built = _manifest(app, examination.environment, planned.grouping, made)
+        untested = [item for item in made if item.fresh or not (previous and previous.checked)]
+        found = (*found, *_judge(_of_artifacts(app, built, fresh, made, untested, report), check=check))
+        write_sboms(fresh, built, {item.function.name: item.part.distributions for item in made})
         (fresh / manifest.FILE_NAME).write_text(manifest.to_json(built), encoding="utf-8")
         record = fingerprint.take(
             fresh,
             inputs,
             checked=check,
             include=include,
-            keys={part.contents.name: part.key for part in parts},
+            watched=planned.watched,
+            keys={part.contents.name: part.key for part in planned.parts},
         )
     fingerprint.write(record, out)
     if out == root / OUTPUT:
         # in somebody's repository, like the caches of other tools: never committed by accident
         (out / ".gitignore").write_text("*\n", encoding="utf-8")
-    return BuildResult(built, out, changed=True, diagnostics=found)
+    return BuildResult(built, out, changed=True, diagnostics=found, previous=replaced)
+
+
+def _manifest(
+    app: "App", environment: manifest.Environment, grouping: "Grouping", made: Sequence["Made"]
+) -> Manifest:
+    from packager.grouping import rows  # noqa: PLC0415
+
+    built = Manifest(
+        app=manifest.AppInfo(app.project.name, app.project.tree),
+        routes=rows(app, grouping),
+        middleware=app.middleware,
+        functions=tuple(item.function for item in made),
+        environment=environment,
+        site=_site(app),
+    )
+    names = [row.name for row in built.functions]
+    assert len(set(names)) == len(names), "two functions have one name"
+    lost = [row.path for row in built.routes if row.function not in names]
+    assert not lost, f"{lost} are in no artifact"
+    return built
+
+
+def _of_artifacts(
+    app: "App", built: Manifest, out: Path, made: Sequence["Made"], untested: Sequence["Made"], report: Report
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the artifacts in `out`: their weight, and what the test of those `untested` finds."""
+    from packager import budget, smoke  # noqa: PLC0415
+
+    carried = {item.function.name: item.part.distributions for item in made}
+    return (
+        *budget.judge(app.project, out, built.functions, carried),
+        *smoke.smoke_test(app.project, built.environment, out, untested, report),
+    )
+
+
+def _replaced(out: Path) -> Manifest | None:
+    """The manifest that the build is going to replace, if there is one that can be read."""
+    try:
+        return manifest.read(out)
+    except (OSError, ValueError):
+        return None
 
 
 def _site(app: "App") -> manifest.Site:
@@ -165,17 +218,26 @@ class _Old:
     record: fingerprint.Record | None
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An artifact in the new output; `fresh` unless it is the one of the build before."""
+
+    function: manifest.Function
+    part: "Part"
+    fresh: bool
+
+
 def _write(
     project: "Project", part: "Part", target: "Target", fresh: Path, old: _Old, report: Report
-) -> manifest.Function:
+) -> Made:
     contents = part.contents
-    made = _reused(part, target, fresh, old)
+    kept = made = _reused(part, target, fresh, old)
     if made is None:
         report(f"writing {target.artifact(contents.name)}")
         made = target.bundle(contents, fresh, report)
     written = made.written
     on_lambda = target.RUNTIME == "nodejs"
-    return manifest.Function(
+    function = manifest.Function(
         name=contents.name,
         runtime=target.RUNTIME,
         target=target.NAME,
@@ -192,9 +254,11 @@ def _write(
         memory=contents.memory,
         python=project.settings.nodejs.python if on_lambda else None,
         architecture=project.settings.nodejs.architecture if on_lambda else None,
+        snap_start=on_lambda and project.settings.nodejs.snap_start,
         folder=target.folder(contents.name),
         snapshot=made.snapshot,
     )
+    return Made(function, part, fresh=kept is None)
 
 
 def _reused(part: "Part", target: "Target", fresh: Path, old: _Old) -> "Artifact | None":

@@ -12,13 +12,17 @@ from infra.manifest import Runtime
 from packager.archive import Entry
 from packager.branches import EDGE
 from packager.errors import ProjectError
-from packager.functions import Function
+from packager.functions import Function, platform_of
 from packager.imports import reach
 from packager.include import included
+from packager.literals import bindings
 from packager.lock import declared
-from packager.model import App, Distribution, Loader, Project
-from packager.site_packages import SitePackages, kept
+from packager.model import App, Distribution, Loader, Project, Route
+from packager.site_packages import SitePackages, kept, left_to_runtime
 from packager.snapshot import Entrypoint
+from packager.sources import Source, read
+from packager.traced_files import Traced, traced
+from packager.wheel_files import carried_files
 from runtimes import middleware, table
 from runtimes.edge.guard import PATH as EDGE_RULES
 
@@ -50,13 +54,15 @@ class Contents:
 class Part:
     """One function, ready to be written.
 
-    `key` is the hash of all that the artifact depends on but the tool itself.
+    `key` is the hash of all that the artifact depends on but the tool itself. `provided` are the distributions
+    that the artifact needs and leaves to the runtime or a layer.
     """
 
     contents: Contents
     runtime: Runtime
     distributions: tuple[Distribution, ...]
     key: str
+    provided: tuple[Distribution, ...] = ()
 
 
 def part(
@@ -73,17 +79,17 @@ def part(
     Raises `ProjectError` if two sources claim one path of the artifact, or an `include` pattern is wrong.
     """
     distributions = carried(app, function, site, target)
-    files = (*function.reach.files, *included(app.project.root, app.project.settings.include))
+    files = project_files(app, function)
     ours = [
         *(("the project", entry) for entry in _project_entries(app.project, files)),
         *(("packager's runtime", entry) for entry in _runtime_entries(target.OMITTED)),
         ("packager's runtime", Entry(table.PATH, table.to_json(route_table(app, function, names)).encode())),
         *(("packager's runtime", entry) for entry in _edge_entries(app, function, files)),
     ]
+    modules = ((app.project.root / file).read_bytes() for file in function.reach.files)
     theirs = [
         (f"{row.wheel.name} {row.wheel.version}", entry)
-        for row in distributions
-        for entry in _folder_entries(row.folder)
+        for row, entry in carried_files(distributions, modules)
     ]
     contents = Contents(
         name=function.name,
@@ -96,7 +102,37 @@ def part(
         max_duration=max(route.max_duration for route in function.routes),
         memory=max(route.memory for route in function.routes),
     )
-    return Part(contents, function.runtime, distributions, _key(contents, target, ours, distributions))
+    key = _key(contents, target, ours, distributions)
+    left = left_to_runtime(site, _provided(app, function))
+    return Part(contents, function.runtime, distributions, key, left)
+
+
+def project_files(app: App, function: Function) -> tuple[str, ...]:
+    """The project's files that the artifact of `function` carries, relative to the project, sorted.
+
+    They are the modules that it reaches, the files that these read by literal paths, and what `include` and the
+    `files` of its routes match. Raises `ProjectError` for a pattern that is wrong.
+    """
+    project = app.project
+    found = {*function.reach.files, *data_files(app, function).files}
+    found.update(included(project.root, project.settings.include))
+    for route in function.routes:
+        found.update(route_files(project, route))
+    return tuple(sorted(found))
+
+
+def route_files(project: Project, route: Route) -> tuple[str, ...]:
+    """What the `files` of a route match, relative to the project. Raises `ProjectError` for a wrong pattern."""
+    if not route.files:
+        return ()
+    source = read(project.root, route.file)
+    line = bindings(source.tree)["files"][0].lineno if isinstance(source, Source) else 1
+    return included(project.root, route.files, setting="files", place=f"{route.file}:{line}")
+
+
+def data_files(app: App, function: Function) -> Traced:
+    """What the modules of `function` read by literal paths."""
+    return traced(app.project, function.reach, platform_of(app.project.settings, function.runtime))
 
 
 def _edge_entries(app: App, function: Function, files: Iterable[str]) -> Iterator[Entry]:
@@ -118,7 +154,18 @@ def _entrypoints(app: App, function: Function) -> tuple[Entrypoint, ...]:
 def carried(app: App, function: Function, site: SitePackages, target: "Target") -> tuple[Distribution, ...]:
     """The distributions that the artifact of `function` carries, sorted by name."""
     imports = function.reach.imports
-    return kept(site, imports, target.DISTRIBUTIONS, declared(app.project), ours=_ready_made(imports))
+    return kept(
+        site,
+        imports,
+        target.DISTRIBUTIONS,
+        declared(app.project),
+        ours=_ready_made(imports),
+        provided=_provided(app, function),
+    )
+
+
+def _provided(app: App, function: Function) -> tuple[str, ...]:
+    return app.project.settings.nodejs.provided if function.runtime == "nodejs" else ()
 
 
 def runtimes_folder() -> Path:
@@ -177,13 +224,6 @@ def _runtime_entries(omitted: tuple[str, ...]) -> Iterator[Entry]:
         relative = path.relative_to(folder)
         if relative.parts[0] not in omitted:
             yield Entry(f"runtimes/{relative.as_posix()}", path.read_bytes())
-
-
-def _folder_entries(folder: Path) -> Iterator[Entry]:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
-            executable = bool(path.stat().st_mode & 0o100)
-            yield Entry(path.relative_to(folder).as_posix(), path, executable)
 
 
 def _merged(rows: Iterable[tuple[str, Entry]]) -> tuple[Entry, ...]:

@@ -19,7 +19,7 @@ from packager.staging import CACHE
 
 FILE_NAME = "build.json"
 
-_SETTINGS = ("pyproject.toml", "uv.toml", ".env")
+_SETTINGS = ("pyproject.toml", "uv.toml", "uv.lock", "pylock.toml", ".env")
 _SKIPPED = {".git", "node_modules", "__pycache__"}
 _SHIPPED = {".py", ".mjs", ".json", ".toml"}
 
@@ -29,14 +29,15 @@ class Record:
     """What a finished build remembers.
 
     `tool` is the hash of all that the tool ships, `checked` whether errors would have stopped the build,
-    `include` the patterns of data files. `inputs` maps the project's files to their hashes (None: not there),
-    `outputs` the output's files to their sizes in bytes, `keys` each function to the hash of its artifact's
-    inputs. `manifest` is the manifest's hash.
+    `include` the patterns of data files, `watched` the data files that modules name, there or not. `inputs` maps
+    the project's files to their hashes (None: not there), `outputs` the output's files to their sizes in bytes,
+    `keys` each function to the hash of its artifact's inputs. `manifest` is the manifest's hash.
     """
 
     tool: str
     checked: bool
     include: list[str]
+    watched: list[str]
     inputs: dict[str, str | None]
     outputs: dict[str, int]
     manifest: str | None
@@ -44,12 +45,17 @@ class Record:
 
 
 def inputs(root: Path, include: Iterable[str]) -> dict[str, str | None]:
-    """The hashes of all files of the project `root` that a build may read.
+    """The hashes of all files of the project `root` that a build may read, but those that modules name.
 
     Raises `ProjectError` if a pattern of `include` is wrong.
     """
     names = {*_sources(root), *_SETTINGS, *included(root, include)}
-    return {name: _hash(root / name) for name in sorted(names)}
+    return hashes(root, sorted(names))
+
+
+def hashes(root: Path, names: Iterable[str]) -> dict[str, str | None]:
+    """The hashes of files below `root`; None for one that is not there."""
+    return {name: _hash(root / name) for name in names}
 
 
 def take(
@@ -58,6 +64,7 @@ def take(
     *,
     checked: bool,
     include: Iterable[str],
+    watched: Iterable[str],
     keys: Mapping[str, str],
 ) -> Record:
     """The record of a build that was written to the folder `fresh` from the inputs `given`."""
@@ -65,6 +72,7 @@ def take(
         tool=tool(),
         checked=checked,
         include=list(include),
+        watched=list(watched),
         inputs=dict(given),
         outputs={name: (fresh / name).stat().st_size for name in sorted(_files(fresh))},
         manifest=_hash(fresh / manifest.FILE_NAME),
@@ -94,7 +102,7 @@ def is_current(root: Path, out: Path) -> bool:
         return False
     try:
         return (
-            record.inputs == inputs(root, record.include)
+            record.inputs == {**hashes(root, record.watched), **inputs(root, record.include)}
             and record.manifest == _hash(out / manifest.FILE_NAME)
             and all((out / name).stat().st_size == size for name, size in record.outputs.items())
         )

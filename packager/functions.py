@@ -42,6 +42,11 @@ def functions(app: App, names: Mapping[str, str]) -> tuple[Function, ...]:
     )
 
 
+def alone(app: App, route: Route) -> Function:
+    """The function that a route would have if it were the app's only one."""
+    return _function(app, route.path, [route], unmatched=is_rewritten(app.project))
+
+
 def _function(app: App, name: str, routes: list[Route], *, unmatched: bool) -> Function:
     middleware = guards(app, routes, unmatched=unmatched)
     entries = [*(route.file for route in routes), *(item.file for item in middleware)]

@@ -3,7 +3,8 @@
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from infra import manifest
 from packager.model import App, Route
@@ -15,8 +16,16 @@ MAX_NAME = 40
 _SHARED = {"nodejs": "api", "edge": "edge"}
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The name of the function that serves each route's path, and why for those that its size moved there."""
+
+    names: Mapping[str, str]
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+
 def group(routes: Sequence[Route]) -> dict[str, str]:
-    """The name of the function that serves each route's path.
+    """The name of the function that serves each route's path, sizes aside.
 
     Routes of equal runtime, memory and duration share one, `api` or `edge` with default settings, else with
     the settings in its name: `api-1024mb-60s`. A route with `isolate = True` has its own, named after its
@@ -32,9 +41,9 @@ def group(routes: Sequence[Route]) -> dict[str, str]:
     return {route.path: named.get(route.path) or shared[route.path] for route in routes}
 
 
-def rows(app: App) -> tuple[manifest.Route, ...]:
-    """The manifest's rows for the routes of an app."""
-    functions = group(app.routes)
+def rows(app: App, grouping: Grouping | None = None) -> tuple[manifest.Route, ...]:
+    """The manifest's rows for the routes of an app; without a grouping, as they are before sizes are known."""
+    grouping = grouping or Grouping(group(app.routes))
     return tuple(
         manifest.Route(
             path=route.path,
@@ -43,17 +52,25 @@ def rows(app: App) -> tuple[manifest.Route, ...]:
             runtime=route.runtime,
             declared_runtime=route.declared_runtime,
             params=route.params,
-            function=functions[route.path],
+            function=grouping.names[route.path],
             max_duration=route.max_duration,
             memory=route.memory,
             max_body_size=route.max_body_size,
+            reason=grouping.moved.get(route.path) or reason(route),
         )
         for route in app.routes
     )
 
 
+def split_name(name: str, need: str, taken: Collection[str]) -> str:
+    """A name, not yet `taken`, for the part of the function `name` whose routes need the distribution `need`."""
+    made = f"{name}-{_path_name(need)}"
+    in_use = {other.lower() for other in taken}
+    return made if made.lower() not in in_use and len(made) <= MAX_NAME else _hashed(made, f"{name} {need}")
+
+
 def reason(route: Route) -> str:
-    """Why a route is in the function it is in, for people."""
+    """Why a route is in the function it is in, sizes aside, for people; `manifest.Route.reason` is what was built."""
     if route.isolate:
         return "isolate = True gives it a function of its own"
     return f"routes of {route.runtime} with {route.memory} MB and {route.max_duration} s share one function"

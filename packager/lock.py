@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -43,7 +44,7 @@ _WHEELS_ALONE = ("--no-deps",)
 _NO_WHEELS = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
 _NETWORK = re.compile(r"error sending request|client error|dns error|network was disabled|timed out")
 
-_FROM_SOURCE = (
+FROM_SOURCE = (
     "Choose another version or another package; or build the wheel yourself (`uv build --wheel` if it is pure "
     "Python, `pyodide build` for edge and a Linux build for nodejs if it is compiled) and offer its folder with "
     'UV_FIND_LINKS; or add "{name}" to build_from_source in [tool.packager], which runs its build on this machine.'
@@ -64,12 +65,50 @@ def lock(
     needed; `offline`, only a lock that is there already counts. Raises `ProjectError` if the requirements are
     wrong or cannot be met with wheels, `ToolError` if uv or the network is missing.
     """
-    requirements = (*_checked(project), *_own(runtime))
-    locked = _cached(project, requirements, cache, report, offline=offline)
+    requirements = (*_checked(project), *own(runtime))
+    return resolved(project, requirements, (), cache, report, offline=offline)
+
+
+def resolved(
+    project: Project,
+    requirements: tuple[str, ...],
+    constraints: tuple[str, ...],
+    cache: Path,
+    report: Callable[[str], None],
+    *,
+    offline: bool,
+) -> Pylock:
+    """What uv locks for `requirements`, of exactly the versions that `constraints` allow.
+
+    `cache` and `offline` are as in `lock`, and so are the errors.
+    """
+    locked = _cached(project, requirements, cache, report, constraints=constraints, offline=offline)
     return replace(
         locked,
         packages=[_with_wheels(project, row, cache, report, offline=offline) for row in locked.packages],
     )
+
+
+def kept(file: Path, make: Callable[[], str], *, offline: bool) -> Pylock:
+    """The lock in `file`; without a sound one there, that of the text that `make` gives, which is kept.
+
+    Raises `ToolError` if it had to be made `offline`, and what `make` raises.
+    """
+    with suppress(OSError, tomllib.TOMLDecodeError, PylockValidationError):
+        return _read(file.read_text(encoding="utf-8"))
+    if offline:
+        raise ToolError(
+            "the dependencies are not locked yet", hint="Run `packager build` or `packager check` once."
+        )
+    text = make()
+    result = _read(text)
+    # a project in a read-only place can be built with --out; it is locked on each build then
+    with suppress(PermissionError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    return result
 
 
 def _cached(
@@ -78,39 +117,30 @@ def _cached(
     cache: Path,
     report: Callable[[str], None],
     *options: str,
+    constraints: tuple[str, ...] = (),
     offline: bool,
 ) -> Pylock:
-    file = cache / f"pylock-{_key(project, requirements, options)}.toml"
-    with suppress(OSError, tomllib.TOMLDecodeError, PylockValidationError):
-        return _read(file.read_text(encoding="utf-8"))
-    if offline:
-        raise ToolError(
-            "the dependencies are not locked yet", hint="Run `packager build` or `packager check` once."
-        )
-    report(f"resolving {len(requirements)} requirement{'s' if len(requirements) > 1 else ''}")
-    text = _compile(project, requirements, report, *options)
-    result = _read(text)
-    # a project in a read-only place can be built with --out; it is locked on each build then
-    with suppress(PermissionError):
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
-    return result
+    def make() -> str:
+        report(f"resolving {len(requirements)} requirement{'s' if len(requirements) > 1 else ''}")
+        return _compile(project, requirements, constraints, report, *options)
+
+    key = _key(project, requirements, (*options, *constraints))
+    return kept(cache / f"pylock-{key}.toml", make, offline=offline)
 
 
 def _with_wheels(
     project: Project, package: Package, cache: Path, report: Callable[[str], None], *, offline: bool
 ) -> Package:
     """A package with the wheels that it has beside its source: uv locks one or the other."""
-    if package.name not in _from_source(project) or package.sdist is None:
+    if package.name not in from_source(project) or package.sdist is None:
         return package
     exactly = (f"{package.name}=={package.version}",)
     found = _cached(project, exactly, cache, report, *_WHEELS_ALONE, offline=offline)
     return replace(package, wheels=found.packages[0].wheels) if found.packages else package
 
 
-def _from_source(project: Project) -> set[str]:
+def from_source(project: Project) -> set[str]:
+    """The normalised names of the dependencies that the project lets be built on this machine."""
     return {canonicalize_name(name) for name in project.settings.build_from_source}
 
 
@@ -126,7 +156,7 @@ def sources(project: Project) -> tuple[Source, ...]:
     """The project's package indexes and folders of wheels, as uv reads them from its settings; empty if it fails."""
     words = [*(uv(), "pip", "compile", "-", "--emit-index-url", "--emit-find-links", "--no-header", "-q")]
     try:
-        done = _call_uv(project, words, "")
+        done = call(project, words, "")
     except ToolError:
         return ()
     found = []
@@ -169,7 +199,8 @@ def _checked(project: Project) -> tuple[str, ...]:
     return project.dependencies
 
 
-def _own(names: Iterable[str]) -> tuple[str, ...]:
+def own(names: Iterable[str]) -> tuple[str, ...]:
+    """The requirements of this tool's own metadata for the distributions `names`, sorted."""
     wanted = set(names)
     parsed = (Requirement(text) for text in metadata.requires("packager") or ())
     return tuple(sorted(str(item) for item in parsed if canonicalize_name(item.name) in wanted))
@@ -186,7 +217,7 @@ def _key(project: Project, requirements: tuple[str, ...], options: tuple[str, ..
         "requirements": requirements,
         "options": options,
         "python": project.settings.nodejs.python,
-        "from source": sorted(_from_source(project)),
+        "from source": sorted(from_source(project)),
         "uv": [metadata.version("uv"), settings.get("tool", {}).get("uv"), own],
         "sources": {name: os.environ[name] for name in (*_INDEXES, *_CHOICE) if name in os.environ},
     }
@@ -198,21 +229,25 @@ def _read(text: str) -> Pylock:
 
 
 def _compile(
-    project: Project, requirements: tuple[str, ...], report: Callable[[str], None], *options: str
+    project: Project,
+    requirements: tuple[str, ...],
+    constraints: tuple[str, ...],
+    report: Callable[[str], None],
+    *options: str,
 ) -> str:
     """The pylock that uv makes; without a network, of what its cache knows from an earlier resolution."""
     # what may be built is locked as its source; a later call for that one asks for its wheels
     sources = (
-        [] if options else [word for name in sorted(_from_source(project)) for word in ("--no-binary", name)]
+        [] if options else [word for name in sorted(from_source(project)) for word in ("--no-binary", name)]
     )
-    result = _run_uv(project, requirements, *options, *sources)
+    result = _run_uv(project, requirements, constraints, *options, *sources)
     if result.returncode != 0 and _NETWORK.search(result.stderr):
-        cached = _run_uv(project, requirements, *options, *sources, "--offline")
+        cached = _run_uv(project, requirements, constraints, *options, *sources, "--offline")
         if cached.returncode == 0:
             report("the package index cannot be reached: resolved from uv's cache")
             return cached.stdout
     if result.returncode != 0:
-        failure = _failure(project, requirements, result.stderr)
+        failure = _failure(project, (*requirements, *constraints), result.stderr)
         if options == _WHEELS_ALONE and isinstance(failure, ProjectError):
             return _NO_WHEELS
         raise failure
@@ -220,7 +255,7 @@ def _compile(
 
 
 def _run_uv(
-    project: Project, requirements: tuple[str, ...], *options: str
+    project: Project, requirements: tuple[str, ...], constraints: tuple[str, ...], *options: str
 ) -> subprocess.CompletedProcess[str]:
     command = [
         *(uv(), "pip", "compile", "-", "--format", "pylock.toml", "--universal", "--only-binary", ":all:"),
@@ -229,10 +264,14 @@ def _run_uv(
         *("--python-version", project.settings.nodejs.python, "--python", sys.executable),
         *("--no-header", "--no-progress", "--color", "never", *options),
     ]
-    return _call_uv(project, command, "\n".join(requirements) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "constraints.txt"
+        file.write_text("\n".join(constraints), encoding="utf-8")
+        return call(project, [*command, "--constraints", str(file)], "\n".join(requirements) + "\n")
 
 
-def _call_uv(project: Project, command: list[str], text: str) -> subprocess.CompletedProcess[str]:
+def call(project: Project, command: list[str], text: str) -> subprocess.CompletedProcess[str]:
+    """Run uv in the project's folder with `text` as its input. Raises `ToolError` if it takes too long."""
     try:
         return subprocess.run(  # noqa: S603 - our own argument list
             command,
@@ -275,7 +314,7 @@ def uv_environment() -> dict[str, str]:
 
 
 def _failure(project: Project, requirements: tuple[str, ...], stderr: str) -> ProjectError | ToolError:
-    reason = _essence(stderr)
+    reason = essence(stderr)
     without_wheel = re.search(r"([\w.-]+)(?:[=<>!~]=?\S*)? has no usable wheels", reason) or re.search(
         r"(?:all versions of|versions of) ([\w.-]+) have no usable wheels", reason
     )
@@ -290,13 +329,13 @@ def _failure(project: Project, requirements: tuple[str, ...], stderr: str) -> Pr
         return ProjectError(
             f"{name} has only a source distribution, and artifacts are made of wheels: {reason}",
             place=place(project, name),
-            hint=_FROM_SOURCE.format(name=name),
+            hint=FROM_SOURCE.format(name=name),
         )
     named = (item for item in requirements if _name(item) in reason)
     return ProjectError(
         f"the dependencies cannot be resolved: {reason}",
         place=place(project, _name(next(named, ""))),
-        hint="Mend [project] dependencies; the runtime itself needs starlette, mangum and python-multipart.",
+        hint="Mend [project] dependencies or the lock; the runtime needs starlette, mangum and python-multipart.",
     )
 
 
@@ -305,7 +344,7 @@ def _name(requirement: str) -> str:
     return match[0] if match else "\0"
 
 
-def _essence(stderr: str) -> str:
+def essence(stderr: str) -> str:
     """uv's reason in one line: the innermost cause it gives, or the error itself."""
     lines = stderr.partition("\nhint:")[0].splitlines()
     starts = [number for number, line in enumerate(lines) if re.match(r"error:|\s*cause:", line)]

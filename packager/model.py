@@ -17,10 +17,16 @@ type Architecture = Literal["arm64", "x86_64"]
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
-    """`[tool.packager.lambda]`: what nodejs functions run on."""
+    """`[tool.packager.lambda]`: what nodejs functions run on.
+
+    `provided` are the normalised names of distributions that are taken from the runtime or a layer, not from
+    the artifact. With `snap_start` the functions start from memory that Lambda froze.
+    """
 
     python: str = "3.13"
     architecture: Architecture = "arm64"
+    snap_start: bool = False
+    provided: tuple[str, ...] = ()
 
 
 type Loader = Literal["snapshot", "stock"]
@@ -33,6 +39,22 @@ class EdgeSettings:
 
     target: str = "lambda-edge"
     loader: Loader = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an artifact may weigh at most, in bytes: as a zip and unpacked. None: as much as the target takes."""
+
+    zip: int | None = None
+    unpacked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`[tool.packager.limits]`: the budget of every artifact, and the own ones of functions by name."""
+
+    default: Budget = field(default_factory=Budget)
+    functions: dict[str, Budget] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +71,7 @@ class Settings:
     site: Site | None = None
     nodejs: LambdaSettings = field(default_factory=LambdaSettings)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
+    limits: Limits = field(default_factory=Limits)
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -99,7 +122,7 @@ class Route:
     """A route file with what its source says.
 
     `methods` are sorted and include the automatic HEAD and OPTIONS. Seconds, MB, bytes. `runtime` is the one
-    it runs on; `revalidate` is None if the constant is absent.
+    it runs on; `revalidate` is None if the constant is absent. `files` are globs of data files, from the project.
     """
 
     file: str
@@ -114,6 +137,7 @@ class Route:
     revalidate: int | Literal[False] | None = None
     cors: Cors | None = None
     isolate: bool = False
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

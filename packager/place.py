@@ -85,4 +85,5 @@ def _route(item: RouteSource, runtime: Runtime) -> Route:
         revalidate=declared.revalidate,
         cors=declared.cors,
         isolate=declared.isolate,
+        files=declared.files,
     )

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from packager import sizes
 from packager.errors import ProjectError, UsageError
-from packager.model import Architecture, EdgeSettings, LambdaSettings, Loader, Project, Settings
+from packager.model import (
+    Architecture,
+    Budget,
+    EdgeSettings,
+    LambdaSettings,
+    Limits,
+    Loader,
+    Project,
+    Settings,
+)
 from runtimes.site_rules import Site
 
 PYPROJECT = "pyproject.toml"
@@ -20,6 +30,10 @@ _SECRET_STORES = ("ssm:", "secretsmanager:")
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+/?")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 _SITE_KEYS = ("base_path", "trailing_slash", "headers", "redirects", "rewrites")
+_SDK = {"boto3", "botocore", "s3transfer"}
+"""The distributions of the AWS SDK, which fit each other in one version only."""
+
+_BUDGET_KEYS = ("zip", "unpacked")
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "tool.packager": (
         "include",
@@ -28,11 +42,13 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "lambda",
         "edge",
         "environment",
+        "limits",
         *_SITE_KEYS,
     ),
-    "tool.packager.lambda": ("python", "architecture"),
+    "tool.packager.lambda": ("python", "architecture", "snap_start", "provided"),
     "tool.packager.edge": ("target", "loader"),
     "tool.packager.environment": ("variables", "secrets"),
+    "tool.packager.limits": (*_BUDGET_KEYS, "functions"),
 }
 
 
@@ -125,6 +141,12 @@ class _Document:
             self.fail(table, key, f"{key} must be a text, not {value!r}", f'Write it in quotes: {key} = "…"')
         return value
 
+    def flag(self, table: str, values: dict[str, Any], key: str) -> bool | None:
+        value = values.get(key)
+        if value is not None and not isinstance(value, bool):
+            self.fail(table, key, f"{key} must be true or false, not {value!r}", f"Write it as {key} = true")
+        return value
+
     def texts(self, table: str, values: dict[str, Any], key: str) -> tuple[str, ...]:
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -153,17 +175,19 @@ class _Document:
 
 def line_of(lines: tuple[str, ...], table: str, key: str) -> int:
     """The line, from 1, where `key` of `table` is written; the table's own line or 1 if it cannot be found."""
-    header, best = "", 1
+    header, best, elsewhere = "", 1, 0
     for number, line in enumerate(lines, 1):
         if found := re.match(r"\s*\[([^\[\]]+)\]", line):
             header = re.sub(r"[\s\"']", "", found[1])
             best = number if header in (table, f"{table}.{key}") else best
         elif f"{table}.".startswith(f"{header}.") or header.startswith(f"{table}."):
             if re.search(rf"(?:^|[\s.{{,\"']){re.escape(key)}[\"']?\s*(?:=|\.)", line):
-                return number
+                if header == table:
+                    return number
+                elsewhere = elsewhere or number
         elif not header and re.match(rf"\s*{re.escape(table)}\b", line):
             best = number
-    return best
+    return elsewhere or best
 
 
 def _nearest(key: str, known: tuple[str, ...]) -> str:
@@ -188,6 +212,7 @@ def _settings(document: _Document) -> Settings:
         site=_site(document, table),
         nodejs=_lambda(document),
         edge=_edge(document),
+        limits=_limits(document),
         variables=document.mapping(f"{name}.environment", environment, "variables"),
         secrets=_secrets(document, environment),
     )
@@ -224,7 +249,17 @@ def _lambda(document: _Document) -> LambdaSettings:
     ):
         if value is not None and value not in known:
             document.fail(name, key, f"{key} = {value!r} is not known", f"Choose one of {', '.join(known)}.")
-    return LambdaSettings(**_given(python=python, architecture=architecture))
+    snap_start = document.flag(name, table, "snap_start")
+    return LambdaSettings(
+        **_given(python=python, architecture=architecture, snap_start=snap_start),
+        provided=_provided(document.texts(name, table, "provided")),
+    )
+
+
+def _provided(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The normalised names, sorted (PyPA, "Names and normalization"). Of the AWS SDK's parts none goes alone."""
+    found = {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+    return tuple(sorted(found | (_SDK if "boto3" in found else set())))
 
 
 def _secrets(document: _Document, environment: dict[str, Any]) -> dict[str, str]:
@@ -236,6 +271,33 @@ def _secrets(document: _Document, environment: dict[str, Any]) -> dict[str, str]
             hint = 'Say where it is kept, "ssm:/path" or "secretsmanager:name#key"; never the value itself.'
             document.fail(name, key, f"the secret {key} is no reference to a store", hint)
     return secrets
+
+
+def _limits(document: _Document) -> Limits:
+    name = "tool.packager.limits"
+    table = document.table(name)
+    own = document.table(f"{name}.functions")
+    functions = {key: document.table(f"{name}.functions.{key}") for key in own}
+    return Limits(
+        default=_budget(document, name, {key: table[key] for key in _BUDGET_KEYS if key in table}),
+        functions={
+            key: _budget(document, f"{name}.functions.{key}", values) for key, values in functions.items()
+        },
+    )
+
+
+def _budget(document: _Document, name: str, values: dict[str, Any]) -> Budget:
+    for key in values:
+        if key not in _BUDGET_KEYS:
+            document.fail(name, key, f"[{name}] has no setting {key!r}", _nearest(key, _BUDGET_KEYS))
+    return Budget(**{key: _size(document, name, key, value) for key, value in values.items()})
+
+
+def _size(document: _Document, name: str, key: str, value: object) -> int:
+    size = sizes.parse(value) if isinstance(value, str) else value
+    if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+        document.fail(name, key, f"{key} = {value!r} is no size", f'Write bytes or a text: {key} = "10mb"')
+    return size
 
 
 def _given(**values: Any) -> dict[str, Any]:

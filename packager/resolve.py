@@ -19,9 +19,8 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from infra.manifest import Runtime
-from packager import wheels
+from packager import project_lock, wheels
 from packager.errors import ProjectError
-from packager.lock import lock as lock_dependencies
 from packager.lock import place
 from packager.model import Architecture, Distribution, LambdaSettings, Project, Wheel
 from packager.site_packages import Absent, SitePackages
@@ -95,14 +94,22 @@ def for_runtimes(
 def locked_for(
     project: Project, report: Callable[[str], None], *, edge: bool = False, offline: bool = False
 ) -> Pylock:
-    """The project's lock, with what the targets' runtimes need, and the wheels that the project has built.
+    """The project's versions, with what the targets' runtimes need, and the wheels that the project has built.
 
-    `edge`: for edge too. Raises what `lock` and `with_built` raise.
+    `edge`: for edge too. Raises what `project_lock.locked` and `with_built` raise.
     """
     from packager import targets  # noqa: PLC0415 - the targets import the whole bundler
 
     runtime = {name for target in targets.registry().values() for name in target.DISTRIBUTIONS}
-    locked = lock_dependencies(project, runtime, project.root / OUTPUT / CACHE, report, offline=offline)
+    platforms = [lambda_platform(project.settings.nodejs), *([edge_platform()] if edge else [])]
+    locked = project_lock.locked(
+        project,
+        runtime,
+        project.root / OUTPUT / CACHE,
+        report,
+        environments={platform.name: platform.markers for platform in platforms},
+        offline=offline,
+    )
     if not project.settings.build_from_source:
         return locked
     from packager.source_build import with_built  # noqa: PLC0415 - few projects have any

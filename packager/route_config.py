@@ -1,12 +1,12 @@
 """The module constants of a `route.py`: `runtime`, `max_duration`, `memory`, … and their rules."""
 
 import ast
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from infra.manifest import DeclaredRuntime, Runtime
+from packager import sizes
 from packager.diagnostics import Diagnostic
 from packager.literals import LiteralError, constants, evaluate
 from packager.sources import Node, Source, column
@@ -18,8 +18,6 @@ EDGE_MAX_DURATION = 30
 HTTP_API_MAX_DURATION = 30
 """Seconds: after that an HTTP API answers 503 itself, whatever its function does."""
 
-_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?(b|kb|mb|gb)", re.IGNORECASE | re.ASCII)
 _CORS_KEYS = ("origins", "methods", "headers", "credentials", "max_age")
 
 
@@ -40,7 +38,10 @@ DEFAULTS: Mapping[Runtime, Defaults] = {
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a route's source says; None where it says nothing. `lines` are those of the constants."""
+    """What a route's source says; None where it says nothing.
+
+    `files` are globs, relative to the project, of data files for the route's artifact.
+    """
 
     runtime: DeclaredRuntime = "nodejs"
     max_duration: int | None = None
@@ -49,6 +50,7 @@ class Declared:
     revalidate: int | Literal[False] | None = None
     cors: Cors | None = None
     isolate: bool = False
+    files: tuple[str, ...] = ()
 
 
 class _ValueError(ValueError):
@@ -130,10 +132,10 @@ def _integer(value: object, low: int, high: int | None, unit: str) -> int:
 
 def _max_body_size(value: object) -> int:
     if isinstance(value, str):
-        match = _SIZE.fullmatch(value)
-        if match is None:
+        size = sizes.parse(value)
+        if size is None:
             raise _ValueError('It is a number of bytes, or a text such as "500kb" or "2mb".')
-        return int(float(match[1]) * _UNITS[match[2].lower()])
+        return size
     return _integer(value, 0, None, "bytes")
 
 
@@ -145,6 +147,14 @@ def _isolate(value: object) -> bool:
     if not isinstance(value, bool):
         raise _ValueError("It is True or False.")
     return value
+
+
+def _files(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise _ValueError(
+            'It is a list of patterns, such as ["templates/*.html"], from the project\'s folder.'
+        )
+    return _texts("files", value)
 
 
 def _cors(value: object) -> Cors:
@@ -179,4 +189,5 @@ _PARSERS: Mapping[str, Callable[[object], object]] = {
     "revalidate": _revalidate,
     "cors": _cors,
     "isolate": _isolate,
+    "files": _files,
 }

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager.diagnostics import Diagnostic
+from packager.mentions import mentioned, mentioned_in
 from packager.model import Distribution
 
 if TYPE_CHECKING:
@@ -49,8 +49,11 @@ def kept(
     needs: Iterable[str],
     declared: Iterable[str],
     ours: Collection[Path] = (),
+    provided: Collection[str] = (),
 ) -> tuple[Distribution, ...]:
     """The distributions that the imports and `needs` reach, with all they require, sorted by name.
+
+    Those of `provided` are left out, and what only they require.
 
     One that the project declares stays as well if the code of one that stays, or one of the files `ours`, names
     its module: drivers and plug-ins, such as SQLAlchemy's, are imported by a name that no project module
@@ -60,20 +63,26 @@ def kept(
     roots = {name for name, row in site.distributions.items() if modules.intersection(row.modules)}
     # the standard library's `zoneinfo` imports it
     roots |= {"tzdata"}.intersection(declared, site.distributions)
-    names = closure(site, roots.union(needs))
-    unreached = {name for name in declared if name in site.distributions} - names
-    while found := {name for name in unreached if _is_named_by(site, name, names, ours)}:
-        names |= closure(site, found)
+    names = closure(site, roots.union(needs), provided)
+    unreached = {name for name in declared if name in site.distributions} - names.union(provided)
+    words = mentioned_in(ours) if unreached else frozenset()
+    read: set[str] = set()
+    while unreached:
+        fresh = names.difference(read).intersection(site.distributions)
+        words = words.union(*(mentioned(site.distributions[name].folder) for name in fresh))
+        read |= fresh
+        found = {name for name in unreached if words.intersection(site.distributions[name].modules)}
+        if not found:
+            break
+        names |= closure(site, found, provided)
         unreached -= names
     return tuple(site.distributions[name] for name in sorted(names) if name in site.distributions)
 
 
-def _is_named_by(site: SitePackages, name: str, names: Iterable[str], ours: Iterable[Path]) -> bool:
-    modules = "|".join(map(re.escape, site.distributions[name].modules))
-    pattern = re.compile(rf"""\b(?:import|from)\s+(?:{modules})\b|["'](?:{modules})["']""".encode())
-    folders = (site.distributions[other].folder for other in names if other in site.distributions)
-    theirs = (path for folder in folders for path in folder.rglob("*.py"))
-    return any(pattern.search(path.read_bytes()) for path in chain(ours, theirs))
+def left_to_runtime(site: SitePackages, provided: Iterable[str]) -> tuple[Distribution, ...]:
+    """The distributions `provided` and all that they require, sorted by name."""
+    names = closure(site, set(provided).intersection(site.distributions))
+    return tuple(site.distributions[name] for name in sorted(names) if name in site.distributions)
 
 
 def without_wheel(
@@ -164,13 +173,13 @@ def locked(site: SitePackages) -> dict[str, Absent | Distribution]:
     return {**site.absent, **site.distributions}
 
 
-def closure(site: SitePackages, roots: Iterable[str]) -> set[str]:
-    """The distributions `roots` and all that they require, by name."""
+def closure(site: SitePackages, roots: Iterable[str], without: Collection[str] = ()) -> set[str]:
+    """The distributions `roots` and all that they require, by name; not those of `without`."""
     seen: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in seen or name in without:
             continue
         seen.add(name)
         if name in site.distributions:

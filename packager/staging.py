@@ -11,8 +11,10 @@ from packager.errors import UsageError
 
 OUTPUT = ".packager"
 CACHE = "cache"
-REPLACED = (FILE_NAME, "functions", "edge")
-"""What a build makes. Everything else in the output folder, such as the cache, outlives it."""
+ANALYSIS = "analysis.html"
+_ARTIFACTS = (FILE_NAME, "functions", "edge")
+REPLACED = (*_ARTIFACTS, "sbom", ANALYSIS)
+"""What a build makes, and what is said of it. Everything else in the output folder, such as the cache, outlives it."""
 
 
 def check_place(root: Path, out: Path) -> None:
@@ -25,7 +27,7 @@ def check_place(root: Path, out: Path) -> None:
     if not above.is_dir():
         raise UsageError(f"{above} is a file, not a folder", hint="Give --out another place.")
     names = _names(out)
-    if (out.exists() and not out.is_dir()) or (names and not names.intersection({*REPLACED, CACHE})):
+    if (out.exists() and not out.is_dir()) or (names and not names.intersection({*_ARTIFACTS, CACHE})):
         raise UsageError(
             f"{out} exists and is not the output of a build", hint="Give --out a new or an empty folder."
         )

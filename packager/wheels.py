@@ -163,7 +163,7 @@ def _download(client: "httpx.Client", wheel: Wheel, file: Path) -> None:
             f"{wheel.filename} is not the file that was locked: its SHA-256 is {digest.hexdigest()}, "
             f"expected {wheel.sha256}",
             hint="The download was damaged, or the index changed a released file. Build again; if that does "
-            "not help, delete .packager/cache to lock anew.",
+            "not help, make the project's lock anew or, if it has none, delete .packager/cache.",
         )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal
 
+from infra import manifest
 from infra.manifest import DeclaredRuntime, Middleware, Runtime
 from packager import grouping
 from packager.bundle import carried
@@ -14,9 +16,12 @@ from packager.examine import Examination
 from packager.functions import Function, functions, platform_of
 from packager.guards import guards, is_rewritten
 from packager.imports import Import, locate, reach
-from packager.model import App, Route
+from packager.lock import declared
+from packager.mentions import mentioned
+from packager.model import App, Distribution, Route
 from packager.site_packages import SitePackages, locked
 from packager.targets import target_of
+from packager.weight import Weight, by_distribution, pieces, sum_of
 from runtimes.routing import BadPathError, Router
 
 type Kind = Literal["distribution", "file", "module"]
@@ -54,7 +59,10 @@ class RouteAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether one artifact has something, and why: `chain` the steps to it, `reason` what they do not say."""
+    """Whether one artifact has something, and why: `chain` the steps to it, `reason` what they do not say.
+
+    `weight` is known of distributions and of the project's files, where the artifact is built.
+    """
 
     function: str
     runtime: Runtime
@@ -62,6 +70,7 @@ class Presence:
     version: str | None
     chain: tuple[str, ...]
     reason: str
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +82,27 @@ class ThingAnswer:
     artifacts: tuple[Presence, ...]
 
 
-def why(examined: Examination, name: str) -> RouteAnswer | ThingAnswer:
+def why(examined: Examination, name: str, out: Path | None = None) -> RouteAnswer | ThingAnswer:
     """Answer for `name`: a route's path, a URL, a file, a distribution or an import name.
 
-    Raises `UsageError`, with the nearest matches, if the app knows no such thing.
+    `out` is the build output of the app's present state, if there is one: it knows what the sizes of artifacts did
+    to the grouping, and what everything weighs. Raises `UsageError`, with the nearest matches, if the app knows no
+    such thing.
     """
     app = examined.app
-    planned = functions(app, grouping.group(app.routes))
+    built = manifest.read(out) if out else None
+    artifacts = {row.name: out / row.artifact for row in built.functions} if out and built else {}
+    rows = {row.path: row for row in (built.routes if built else grouping.rows(app))}
+    planned = functions(app, {path: row.function for path, row in rows.items()})
     route = _route(app, name)
     if route is not None:
-        return _of_route(examined, planned, route)
+        return _of_route(examined, planned, route, rows[route.path].reason)
     file = _file(app, name)
     if file is not None:
-        return ThingAnswer(file, "file", tuple(_of_file(item, file) for item in planned))
+        return ThingAnswer(file, "file", tuple(_of_file(item, file, artifacts) for item in planned))
     distribution = _distribution(examined.sites, name)
     if distribution is not None:
-        found = tuple(_of_distribution(examined, item, distribution) for item in planned)
+        found = tuple(_of_distribution(examined, item, distribution, artifacts) for item in planned)
         return ThingAnswer(distribution, "distribution", found)
     if any(_imports(item, name) for item in planned):
         return ThingAnswer(name, "module", tuple(_of_module(item, name) for item in planned))
@@ -133,7 +147,7 @@ def _distribution(sites: Mapping[Runtime, SitePackages], name: str) -> str | Non
     return next((key for key, row in rows if top in row.modules), None)
 
 
-def _of_route(examined: Examination, planned: Iterable[Function], route: Route) -> RouteAnswer:
+def _of_route(examined: Examination, planned: Iterable[Function], route: Route, grouped: str) -> RouteAnswer:
     function = next(item for item in planned if route in item.routes)
     findings = examined.against.get(route.file, ())
     return RouteAnswer(
@@ -144,7 +158,7 @@ def _of_route(examined: Examination, planned: Iterable[Function], route: Route) 
         because=_because(route, findings, examined),
         findings=findings,
         function=function.name,
-        grouped=grouping.reason(route),
+        grouped=grouped,
         shares_with=tuple(row.path for row in function.routes if row.path != route.path),
         middleware=tuple(item.file for item in _before(examined.app, route)),
         distributions=_brought(examined, route),
@@ -203,20 +217,47 @@ def _steps(site: SitePackages, roots: Mapping[str, tuple[str, ...]]) -> dict[str
     return found
 
 
-def _of_distribution(examined: Examination, function: Function, name: str) -> Presence:
+def chains(
+    examined: Examination, function: Function, there: Iterable[Distribution]
+) -> dict[str, tuple[str, ...]]:
+    """The steps that lead to each distribution that `function` needs; `there` are those that it carries."""
     site = examined.sites[function.runtime]
-    target = target_of(examined.app, function.runtime)
-    there = {row.wheel.name: row.wheel.version for row in carried(examined.app, function, site, target)}
     roots = _roots(site, function.reach.imports)
+    needs = target_of(examined.app, function.runtime).DISTRIBUTIONS
     # what our own code needs comes after what the project imports, what is only named in a text last
-    own = {item: (f"packager's runtime needs {item}",) for item in target.DISTRIBUTIONS if item not in roots}
-    named = {
-        item: (f"the code names {item} in a text",) for item in there if item not in _steps(site, roots | own)
-    }
-    chain = _steps(site, {**roots, **own, **named}).get(name, ())
-    if name in there:
-        return Presence(function.name, function.runtime, True, there[name], chain, "")
-    return Presence(function.name, function.runtime, False, None, chain, _why_not(site, name, bool(chain)))
+    own = {name: (f"packager's runtime needs {name}",) for name in needs if name not in roots}
+    found = _steps(site, {**roots, **own})
+    rows = {row.wheel.name: row for row in there}
+    wanted = [name for name in declared(examined.app.project) if name in rows and name not in found]
+    for name in wanted:
+        found = _steps(site, {**found, name: _named(name, rows, found)})
+    return found
+
+
+def _named(
+    name: str, there: Mapping[str, Distribution], found: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The steps to a distribution that is imported by a name in a text, such as a driver."""
+    for other, steps in found.items():
+        if other in there and mentioned(there[other].folder).intersection(there[name].modules):
+            return (*steps, f"{other} names {name} in its code")
+    return (f"the project declares {name}, and other code than its own names it",)
+
+
+def _of_distribution(
+    examined: Examination, function: Function, name: str, artifacts: Mapping[str, Path]
+) -> Presence:
+    site = examined.sites[function.runtime]
+    there = carried(examined.app, function, site, target_of(examined.app, function.runtime))
+    chain = chains(examined, function, there).get(name, ())
+    version = next((row.wheel.version for row in there if row.wheel.name == name), None)
+    if version is None:
+        return Presence(
+            function.name, function.runtime, False, None, chain, _why_not(site, name, bool(chain))
+        )
+    artifact = artifacts.get(function.name)
+    weight = by_distribution(artifact, there).get(name) if artifact else None
+    return Presence(function.name, function.runtime, True, version, chain, "", weight)
 
 
 def _why_not(site: SitePackages, name: str, needed: bool) -> str:
@@ -228,12 +269,14 @@ def _why_not(site: SitePackages, name: str, needed: bool) -> str:
     return "its imports are never reached" if needed else "nothing in it imports it"
 
 
-def _of_file(function: Function, file: str) -> Presence:
+def _of_file(function: Function, file: str, artifacts: Mapping[str, Path]) -> Presence:
     chain = function.reach.chains.get(file)
     if chain is None:
         return Presence(function.name, function.runtime, False, None, (), "nothing in it imports it")
     entry = "it is a route or middleware of the function" if not chain else ""
-    return Presence(function.name, function.runtime, True, None, chain, entry)
+    artifact = artifacts.get(function.name)
+    weight = sum_of(item.weight for item in pieces(artifact) if item.name == file) if artifact else None
+    return Presence(function.name, function.runtime, True, None, chain, entry, weight)
 
 
 def _of_module(function: Function, name: str) -> Presence:

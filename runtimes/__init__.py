@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from runtimes.requests import Geo, Request
     from runtimes.responses import Response
     from runtimes.restored import after_restore
+    from runtimes.shutdown import on_shutdown
 
 __all__ = [
     "FetchError",
@@ -29,6 +30,7 @@ __all__ = [
     "forbidden",
     "headers",
     "not_found",
+    "on_shutdown",
     "permanent_redirect",
     "redirect",
     "unauthorized",
@@ -43,6 +45,7 @@ _HOMES = {
     **dict.fromkeys(("Geo", "Request"), "runtimes.requests"),
     "Response": "runtimes.responses",
     "after_restore": "runtimes.restored",
+    "on_shutdown": "runtimes.shutdown",
 }
 
 

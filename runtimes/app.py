@@ -10,13 +10,13 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response as StarletteResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from runtimes import chain, conditional, cors, handlers, site, table
+from runtimes import chain, conditional, cors, handlers, table
 from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
 from runtimes.context import AfterCallback, RequestContext, enter
 from runtimes.location import Locator, Place
@@ -25,6 +25,9 @@ from runtimes.requests import ORIGIN, OVERSIZED, PUBLIC_URL, BadJSONError, Reque
 from runtimes.responses import Response
 from runtimes.routing import BadPathError, Match, resolve_dots
 from runtimes.table import METHODS, RouteEntry, Table
+
+if TYPE_CHECKING:
+    from runtimes.site import CompiledSite
 
 logger = logging.getLogger("runtimes")
 
@@ -54,7 +57,11 @@ class App:
 
     def __init__(self, routes: Table, root: Path, importer: handlers.Importer = handlers.load_module) -> None:
         self.function = routes.function
-        self.site = None if routes.site is None else site.compile_site(routes.site)
+        self.site: CompiledSite | None = None
+        if routes.site is not None:
+            from runtimes import site  # noqa: PLC0415 - most apps have no such rules
+
+            self.site = site.compile_site(routes.site)
         self.public_url = routes.public_url
         self._of_every_scope = {
             "root_path": routes.site.base_path if routes.site else "",
@@ -129,6 +136,8 @@ class App:
             if self.site is None:
                 return await self._serve(context, self.locator.find(request), receive)
             asked = (path.decode("latin-1"), scope["query_string"].decode("latin-1"), Subject(request))
+            from runtimes import site  # noqa: PLC0415 - only where there are rules
+
             if moved := site.redirect_for(self.site, *asked):
                 return _redirect(moved.location, moved.status)
             configured = site.headers_for(self.site, *asked)

@@ -3,20 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.responses import Response as StarletteResponse
 
-from runtimes import matchers
 from runtimes.context import RequestContext
 from runtimes.cookie import EPOCH, Cookie, parse_set_cookie, serialise
 from runtimes.handlers import Handler, Importer, call, handler, load_module
-from runtimes.matchers import Matcher
 from runtimes.requests import Request
 from runtimes.responses import NextResponse, RewriteResponse
 from runtimes.routing import Match, Router
 from runtimes.table import MiddlewareEntry, RouteEntry
+
+if TYPE_CHECKING:
+    from runtimes.matchers import Matcher
 
 type Headers = list[tuple[bytes, bytes]]
 type Part = Callable[..., Any]
@@ -39,7 +40,7 @@ class Middleware:
     targets: tuple[Handler, ...]
     folder: str
     below: Router[None]
-    matchers: tuple[Matcher, ...] | None
+    matchers: "tuple[Matcher, ...] | None"
 
 
 @dataclass(slots=True)
@@ -82,6 +83,10 @@ def load(
 
     Raises what a module raises, `TypeError` if one has no function `middleware`.
     """
+    if not entries:
+        return ()
+    from runtimes import matchers  # noqa: PLC0415 - only where there is middleware
+
     found = []
     for entry in sorted(
         entries, key=lambda item: (item.file.count("/") if item.scope != "/" else 0, item.file)
@@ -114,6 +119,8 @@ def applies(item: Middleware, request: Request, match: Match[RouteEntry] | None)
             return False
     if item.matchers is None:
         return True
+    from runtimes import matchers  # noqa: PLC0415 - only where there is middleware
+
     return matchers.matches(item.matchers, local_path(request).decode("latin-1"), Subject(request))
 
 

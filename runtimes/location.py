@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from runtimes import site
 from runtimes.chain import Subject, derive
 from runtimes.requests import Request
 from runtimes.routing import BadPathError, Match, Router, canonical, resolve_dots
-from runtimes.site import CompiledSite, Rewrite
 from runtimes.table import RouteEntry
+
+if TYPE_CHECKING:
+    from runtimes.site import CompiledSite
 
 
 @dataclass(slots=True)  # frozen ones take three times as long to make, and each request makes one
@@ -26,7 +28,7 @@ class Place:
 class Locator:
     """Finds places. `rules` is None without base path, trailing slashes and rewrites."""
 
-    def __init__(self, routes: Iterable[RouteEntry], rules: CompiledSite | None) -> None:
+    def __init__(self, routes: Iterable[RouteEntry], rules: "CompiledSite | None") -> None:
         self._router = Router((entry.path, entry) for entry in routes)
         self._rules = rules
 
@@ -36,14 +38,20 @@ class Locator:
 
     def canonical(self, raw_path: bytes) -> bytes:
         """The path that a request is redirected to, if it is another one."""
-        return canonical(raw_path) if self._rules is None else site.canonical(self._rules, raw_path)
+        if self._rules is None:
+            return canonical(raw_path)
+        from runtimes import site  # noqa: PLC0415 - only where there are rules, here and below
+
+        return site.canonical(self._rules, raw_path)
 
     def find(self, request: Request) -> Place:
         """Where the request ends. Raises `BadPathError` if a parameter of the route cannot be decoded."""
         raw_path = resolve_dots(request.scope["raw_path"])
         if self._rules is None:
             return Place(request, self._router.match(raw_path))
-        start = Rewrite(raw_path.decode("latin-1"), request.scope["query_string"].decode("latin-1"))
+        from runtimes import site  # noqa: PLC0415
+
+        start = site.Rewrite(raw_path.decode("latin-1"), request.scope["query_string"].decode("latin-1"))
         end, match = site.resolve(self._rules, start, Subject(request), self._router.match, _is_static)
         if end == start:
             return Place(request, match)
@@ -58,6 +66,8 @@ class Locator:
         """The function whose route a path is, rewrites aside; None if it is nobody's."""
         path: bytes | None = resolve_dots(raw_path)
         if self._rules is not None and path is not None:
+            from runtimes import site  # noqa: PLC0415
+
             path = site.strip_base(self._rules, path)
         try:
             match = None if path is None else self._router.match(canonical(path))

@@ -17,14 +17,7 @@ def after_restore[F: Callable[[], Any]](function: F) -> F:
     To be called, or used as a decorator, while a module is imported. Functions run in the order they were given;
     what one raises ends the process. Raises `TypeError` for what is no plain function without arguments.
     """
-    if not callable(function) or _is_deferred(function):
-        raise TypeError("after_restore() needs a plain function: no event loop runs yet")
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        raise TypeError("after_restore() calls the function without arguments, and it wants some") from None
-    except ValueError:
-        pass  # of some built-in functions nothing is known
+    check_plain(function, "after_restore")
     _callbacks.append(function)
     return function
 
@@ -33,6 +26,18 @@ def run() -> None:
     """Run what was given, each once."""
     while _callbacks:
         _callbacks.pop(0)()
+
+
+def check_plain(function: Callable[[], Any], name: str) -> None:
+    """Raise `TypeError` if `function`, which was given to `name`, is no plain function without arguments."""
+    if not callable(function) or _is_deferred(function):
+        raise TypeError(f"{name}() needs a plain function: no event loop runs when it is called")
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        raise TypeError(f"{name}() calls the function without arguments, and it wants some") from None
+    except ValueError:
+        pass  # of some built-in functions nothing is known
 
 
 def _is_deferred(function: Callable[[], Any]) -> bool:

@@ -12,10 +12,15 @@ from urllib.parse import unquote_to_bytes
 
 type SegmentKind = Literal["static", "single", "catch-all", "optional-catch-all"]
 
+PATH_HEADER = "x-packager-path"
+"""The request header in which the CDN hands on the path as the client sent it; an HTTP API decodes the path itself."""
+
+BAD_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
+"""A `%` that begins no escape."""
+
 _DYNAMIC = re.compile(
     r"\[(?P<name>[^\[\].]+)\]|\[\.\.\.(?P<rest>[^\[\].]+)\]|\[\[\.\.\.(?P<optional>[^\[\].]+)\]\]"
 )
-_BAD_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _SLASHES = re.compile(rb"[/\\]{2,}|\\")
 _DOT = (b".", b"%2e")
 _DOTS = (b"..", b".%2e", b"%2e.", b"%2e%2e")
@@ -151,7 +156,7 @@ def decode(raw: bytes) -> str:
     """Percent-decode once, as `decodeURIComponent`. Raises `BadPathError` for a bad escape or invalid UTF-8."""
     if b"%" not in raw and raw.isascii():
         return raw.decode("ascii")
-    if _BAD_ESCAPE.search(raw):
+    if BAD_ESCAPE.search(raw):
         raise BadPathError(f"bad escape in {raw!r}")
     try:
         return unquote_to_bytes(raw).decode("utf-8")

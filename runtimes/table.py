@@ -4,10 +4,10 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from runtimes import site_rules
-from runtimes.site_rules import Site
+if TYPE_CHECKING:
+    from runtimes.site_rules import Site
 
 PATH = "_packager/table.json"
 """Where the table lies in an artifact."""
@@ -74,7 +74,7 @@ class Table:
     middleware: tuple[MiddlewareEntry, ...] = ()
     import_root: str = ""
     public_url: str | None = None
-    site: Site | None = None
+    site: "Site | None" = None
 
 
 def to_json(table: Table) -> str:
@@ -94,8 +94,14 @@ def from_json(text: str) -> Table:
         middleware=tuple(_middleware(row) for row in document["middleware"]),
         import_root=document["import_root"],
         public_url=document["public_url"],
-        site=None if document["site"] is None else site_rules.from_document(document["site"]),
+        site=None if document["site"] is None else _site(document["site"]),
     )
+
+
+def _site(document: dict[str, Any]) -> "Site":
+    from runtimes import site_rules  # noqa: PLC0415 - most apps have no such rules
+
+    return site_rules.from_document(document)
 
 
 def _route(row: dict[str, Any]) -> RouteEntry:

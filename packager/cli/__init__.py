@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Report everything that is wrong with a project.",
     "why": "Tell why a route runs where it does, or what brings a package.",
     "build": "Check a project and build its artifacts.",
+    "analyze": "Show what is in every artifact and why.",
     "preview": "Serve the built artifacts as the cloud would.",
 }
 """Each is the click command of that name in the module `packager.cli.<name>`."""

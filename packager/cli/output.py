@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -42,6 +43,11 @@ def error(item: PackagerError) -> None:
     place = f"{item.place} " if item.place else ""
     _print(f"{label} {safe(place + item.message)}")
     _print(_hint(item.hint))
+
+
+def path(place: Path) -> str:
+    """How a path is shown: relative to the working directory if it lies below."""
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
 
 
 def discard() -> None:

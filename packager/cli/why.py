@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packager import sizes
 from packager.cli import output
+from packager.staging import OUTPUT
 
 if TYPE_CHECKING:
     from packager.diagnostics import Diagnostic
@@ -24,14 +26,15 @@ def why(project: Path, name: str, everything: bool, as_json: bool) -> None:
 
     ROUTE-OR-PACKAGE is a route (/api/users/[id]), a URL (/api/users/7), a file, a distribution or a module.
     """
-    from packager.examine import examine  # noqa: PLC0415 - `packager --help` needs none of it
+    from packager.build import is_current  # noqa: PLC0415 - `packager --help` needs none of it
+    from packager.examine import examine  # noqa: PLC0415
     from packager.why import RouteAnswer  # noqa: PLC0415
     from packager.why import why as answer_for  # noqa: PLC0415
 
     examined = examine(project, output.note, resolving="everything")
     if examined.failure and not examined.sites:
         output.note(f"warning: the distributions are not known: {examined.failure.message}")
-    answer = answer_for(examined, name)
+    answer = answer_for(examined, name, project / OUTPUT if is_current(project) else None)
     if as_json:
         kind = {"kind": "route"} if isinstance(answer, RouteAnswer) else {}
         output.document({**kind, **asdict(answer)})
@@ -79,5 +82,7 @@ def _presence(row: "Presence") -> Iterable[str]:
     state = "in" if row.present else "not in"
     version = f" {row.version}" if row.version else ""
     reason = f": {row.reason}" if row.reason else ""
-    yield f"{state} {row.function} ({row.runtime}){version}{reason}"
+    weight = f", {sizes.shown(row.weight.zipped)} of its zip" if row.weight else ""
+    weight += f", {sizes.shown(row.weight.unpacked)} unpacked" if row.weight else ""
+    yield f"{state} {row.function} ({row.runtime}){version}{weight}{reason}"
     yield from (f"    {step}" for step in row.chain)

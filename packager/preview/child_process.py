@@ -40,6 +40,11 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
+    def terminate(self) -> None:
+        """Ask it to end. An ended one is left alone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
     def flush(self) -> None:
         """Let its output end here: a traceback that awslambdaric logs has no line end."""
         self._lines.flush()

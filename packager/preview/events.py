@@ -1,6 +1,11 @@
-"""API Gateway HTTP API, payload format 2.0: a request as an event, a function's result as an answer.
+"""API Gateway HTTP API behind CloudFront, payload format 2.0: a request as an event, a function's result as an answer.
 
-Source: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+CloudFront hands the path on as it was sent. The HTTP API decodes its escapes once, so that `%2F` becomes a slash, and
+cuts it off at an escaped `?`; the query stays as it was sent. What becomes of a `%` that begins no escape is nowhere
+written down: here it stays.
+Sources: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html;
+github.com/honojs/hono/issues/2156, github.com/fastify/aws-lambda-fastify/issues/169 and
+github.com/middleapi/standard-server/pull/93 for paths; for CloudFront repost.aws, "behaviour path pattern matching".
 """
 
 import base64
@@ -10,10 +15,10 @@ import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from packager.preview.http import HOP_BY_HOP, Answer, Arrival
-from runtimes.routing import segments
+from runtimes.routing import PATH_HEADER, segments
 
 ACCOUNT = "123456789012"
 _TEXT = re.compile(r"text/|application/(json|javascript|xml|[\w.+-]+\+(json|xml))(;|$)", re.IGNORECASE)
@@ -26,19 +31,17 @@ class MalformedResultError(ValueError):
 
 
 def event(arrival: Arrival, body: bytes) -> dict[str, Any]:
-    """The event a function gets. Path and query are handed on exactly as sent.
-
-    Header values are read as Latin-1, so that every byte survives.
-    """
+    """The event a function gets. Header values are read as Latin-1, so that every byte survives."""
     headers, cookies = _headers(arrival, body)
     text, encoded = _body(body, headers.get("content-type"))
     host = headers.get("host", "localhost")
     route_key = _route_key(arrival)
+    path = _decoded_path(arrival.raw_path)
     now = datetime.now(UTC)
     document: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route_key,
-        "rawPath": arrival.raw_path.decode("latin-1"),
+        "rawPath": path,
         "rawQueryString": arrival.query.decode("latin-1"),
         "headers": headers,
         "requestContext": {
@@ -48,7 +51,7 @@ def event(arrival: Arrival, body: bytes) -> dict[str, Any]:
             "domainPrefix": host.partition(".")[0].partition(":")[0],
             "http": {
                 "method": arrival.method,
-                "path": arrival.raw_path.decode("latin-1"),
+                "path": path,
                 "protocol": f"HTTP/{arrival.http_version}",
                 "sourceIp": arrival.client[0],
                 "userAgent": headers.get("user-agent", ""),
@@ -75,6 +78,10 @@ def event(arrival: Arrival, body: bytes) -> dict[str, Any]:
     return document
 
 
+def _decoded_path(raw_path: bytes) -> str:
+    return unquote_to_bytes(raw_path).decode("utf-8", "replace").partition("?")[0]
+
+
 def _headers(arrival: Arrival, body: bytes) -> tuple[dict[str, str], list[str]]:
     headers: dict[str, str] = {}
     cookies: list[str] = []
@@ -91,6 +98,7 @@ def _headers(arrival: Arrival, body: bytes) -> tuple[dict[str, str], list[str]]:
     before = headers.get("x-forwarded-for")
     headers["x-forwarded-for"] = f"{before}, {arrival.client[0]}" if before else arrival.client[0]
     headers["x-forwarded-proto"] = "http"
+    headers[PATH_HEADER] = arrival.raw_path.decode("latin-1")
     return headers, cookies
 
 

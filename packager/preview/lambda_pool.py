@@ -42,12 +42,8 @@ class Pool:
     async def close(self) -> None:
         """End every process and wait until they are gone."""
         self._closed = True
-        processes = tuple(self._processes)
-        for process in processes:
-            process.kill()
         self._fail_waiting(Fault(FaultKind.EXIT, "the preview is ending"))
-        for process in processes:
-            await process.ended()
+        await asyncio.gather(*(process.shut_down() for process in tuple(self._processes)))
 
     async def _acquire(self) -> RuntimeProcess | Fault:
         settling = any(process.state is State.ANSWERED for process in self._processes)

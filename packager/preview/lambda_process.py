@@ -20,6 +20,8 @@ from packager.preview.runtime_api import Invocation, ReportedError, RuntimeApi, 
 
 _INIT_LIMIT = 10.0
 """Seconds for the start of a function; when they are over Lambda starts again within the invocation's own."""
+_SHUTDOWN_LIMIT = 0.5
+"""Seconds between SIGTERM and the end; Lambda gives them to an environment with an extension of its own."""
 _MEMORY_INTERVAL = 0.05
 _TURNS = 3
 
@@ -82,6 +84,7 @@ class RuntimeProcess:
         self._started = time.perf_counter()
         self._init_seconds: float | None = None
         self._killed = False
+        self._extended = False
         self._unreported: Callable[[], None] | None = None
         self._life = asyncio.create_task(self._live())
 
@@ -119,6 +122,15 @@ class RuntimeProcess:
             self._close_log()
         return outcome
 
+    async def shut_down(self) -> None:
+        """End it as Lambda does: a process with an extension gets a signal and a moment first."""
+        if self._extended and self._child is not None and self.state is not State.ENDED:
+            self._killed = True
+            self._child.terminate()
+            await asyncio.wait({self._life}, timeout=_SHUTDOWN_LIMIT)
+        self.kill()
+        await asyncio.wait({self._life})
+
     def kill(self) -> None:
         """End it now; `changed` follows when it is gone."""
         self._killed = True
@@ -136,10 +148,6 @@ class RuntimeProcess:
     def has_served(self) -> bool:
         """Whether it got an invocation yet."""
         return self._current is not None
-
-    async def ended(self) -> None:
-        """Wait for its end."""
-        await asyncio.wait({self._life})
 
     async def next(self) -> Invocation:
         """The process asks for work (`runtime_api.RuntimeCalls`)."""
@@ -171,6 +179,10 @@ class RuntimeProcess:
     def init_failed(self, error: ReportedError) -> None:
         """The handler's module could not be imported; awslambdaric has printed the traceback and exits."""
         self.fault = Fault(FaultKind.INIT, f"{error.kind}: {error.message}")
+
+    def extended(self) -> None:
+        """The process registered an extension: it wants to be told of its end."""
+        self._extended = True
 
     def _settle(self, request_id: str, outcome: Outcome) -> bool:
         current = self._current

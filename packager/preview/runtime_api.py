@@ -1,12 +1,15 @@
 """The Lambda Runtime API, version 2018-06-01, for one runtime process on a loopback port of its own.
 
 A port per process tells who is calling, so that one process cannot take or answer another's invocation.
-Source: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+An extension can register with the process's own server too, as far as one goes that runs inside the process and wants
+no events: that is enough to be told of the end (`RuntimeCalls.extended`).
+Sources: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, runtimes-extensions-api.html
 """
 
 import asyncio
 import contextlib
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +20,7 @@ MAX_PAYLOAD = 6 * 1024 * 1024 + 100
 """Bytes that Lambda takes in or hands back for one synchronous invocation."""
 
 _PREFIX = b"/2018-06-01/runtime"
+_EXTENSION = b"/2020-01-01/extension"
 _STATUS_OK = b'{"status":"OK"}'
 
 
@@ -56,7 +60,10 @@ class RuntimeCalls(Protocol):
         """The handler raised; False if nobody waits for it."""
 
     def init_failed(self, error: ReportedError) -> None:
-        """The handler could not be imported."""
+        """The handler could not be imported, or a function that runs around SnapStart's snapshot failed."""
+
+    def extended(self) -> None:
+        """The process registered an extension."""
 
 
 @dataclass(slots=True)
@@ -137,9 +144,13 @@ async def _next_event(connection: h11.Connection, reader: asyncio.StreamReader) 
 
 type _Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 
+_NOT_FOUND: _Reply = 404, [], b'{"errorMessage":"Not Found","errorType":"InvalidRequest"}'
+
 
 async def _answer(calls: RuntimeCalls, request: h11.Request, body: bytes | None) -> _Reply:
     match request.method, request.target.removeprefix(_PREFIX).split(b"/")[1:]:
+        case _ if request.target.startswith(_EXTENSION):
+            return await _answer_extension(calls, request)
         case b"GET", [b"invocation", b"next"]:
             invocation = await calls.next()
             return 200, _next_headers(invocation), invocation.event
@@ -147,14 +158,28 @@ async def _answer(calls: RuntimeCalls, request: h11.Request, body: bytes | None)
             known = calls.responded(request_id.decode("ascii"), body)
         case b"POST", [b"invocation", request_id, b"error"]:
             known = calls.failed(request_id.decode("ascii"), _error(body))
-        case b"POST", [b"init", b"error"]:
+        case b"GET", [b"restore", b"next"]:
+            # No memory is frozen here: every process is the one that the snapshot would be taken of.
+            return 200, [], b""
+        case b"POST", [b"init" | b"restore", b"error"]:
             calls.init_failed(_error(body))
             known = True
         case _:
-            return 404, [], b'{"errorMessage":"Not Found","errorType":"InvalidRequest"}'
+            return _NOT_FOUND
     if known:
         return 202, [], _STATUS_OK
     return 400, [], b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}'
+
+
+async def _answer_extension(calls: RuntimeCalls, request: h11.Request) -> _Reply:
+    match request.method, request.target.removeprefix(_EXTENSION):
+        case b"POST", b"/register":
+            calls.extended()
+            return 200, [(b"lambda-extension-identifier", uuid.uuid4().hex.encode())], b"{}"
+        case b"GET", b"/event/next":
+            # The one that wants no events waits until the server closes.
+            await asyncio.Event().wait()
+    return _NOT_FOUND
 
 
 def _next_headers(invocation: Invocation) -> list[tuple[bytes, bytes]]:

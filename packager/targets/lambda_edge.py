@@ -18,7 +18,7 @@ NAME = "lambda-edge"
 RUNTIME: Runtime = "edge"
 HANDLER = "index.handler"
 DISTRIBUTIONS = ("python-multipart", "starlette")
-OMITTED = ("aws_lambda.py", "edge_worker")
+OMITTED = ("aws_lambda.py", "edge_worker", "lambda_events.py", "snap_start.py")
 
 _APP = "app.zip"
 _STDLIB = "python_stdlib.zip"
@@ -82,9 +82,7 @@ def _frozen(contents: Contents, worker: snapshot.Worker, report: Report) -> Snap
     identity = snapshot.identity(worker)
     _settings(worker.folder, contents, identity=identity)
     made = snapshot.freeze(worker, contents.entrypoints, strict=contents.strict, report=report)
-    for file, reason in sorted(made.late.items()):
-        report(f"{file} is imported when the worker starts, not in advance: {reason}")
-    return Snapshot(made.files, identity)
+    return Snapshot(made.files, identity, dict(made.late))
 
 
 def _settings(root: Path, contents: Contents, **more: str) -> None:

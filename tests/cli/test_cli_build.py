@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ PROJECT = {
     "pyproject.toml": '[project]\nname = "x"\ndependencies = []\n',
     "app/api/a/route.py": "def GET():\n    return {}\n",
 }
-RUNTIME = {"starlette": "1.10.0", "mangum": "0.22.0", "python_multipart": "0.0.30"}
+RUNTIME = ("anyio", "idna", "mangum", "python_multipart", "starlette", "typing_extensions")
 
 
 @pytest.fixture
@@ -25,17 +26,15 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """No network: stand-ins for the runtime's distributions in a folder, and empty caches."""
+    """No network: the runtime's distributions as they are installed here, in a folder, and empty caches."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    for name, version in RUNTIME.items():
-        stem = f"{name}-{version}"
-        with zipfile.ZipFile(wheels / f"{stem}-py3-none-any.whl", "w") as file:
-            file.writestr(f"{name}.py", "")
-            metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-            file.writestr(f"{stem}.dist-info/METADATA", metadata)
-            file.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-            file.writestr(f"{stem}.dist-info/RECORD", "")
+    for name in RUNTIME:
+        installed = metadata.distribution(name)
+        with zipfile.ZipFile(wheels / f"{name}-{installed.version}-py3-none-any.whl", "w") as file:
+            for path in installed.files or ():
+                if ".." not in path.parts and path.suffix != ".pyc":
+                    file.write(str(path.locate()), path.as_posix())
     return {
         **os.environ,
         "PACKAGER_CACHE_DIR": str(tmp_path / "cache"),
@@ -54,13 +53,21 @@ def test_a_build_shows_its_steps_and_its_artifacts(project: Path, environment: d
     first = packager(environment, project)
     assert first.returncode == 0, first.stderr
     assert first.stderr.splitlines()[0] == "resolving 3 requirements"
-    assert first.stderr.splitlines()[-1] == "writing functions/api.zip"
+    assert "writing functions/api.zip" in first.stderr.splitlines()
     head, row, last = first.stdout.splitlines()
-    assert head.split() == ["function", "runtime", "routes", "zip", "unpacked"]
-    assert row.split()[:3] == ["api", "nodejs", "1"]
+    assert head.split() == ["function", "runtime", "routes", "zip", "unpacked", "since", "last"]
+    assert (row.split()[:3], row.split()[-1]) == (["api", "nodejs", "1"], "new")
     assert last == f"built {project / '.packager'}"
     second = packager(environment, project)
     assert (second.stderr, second.stdout.splitlines()[-1]) == ("", f"unchanged: {project / '.packager'}")
+
+
+def test_no_cache_writes_what_is_current_anew(project: Path, environment: dict[str, str]) -> None:
+    first = packager(environment, project, "--no-check", "--json")
+    again = packager(environment, project, "--no-check", "--json", "--no-cache")
+    assert again.stdout == first.stdout
+    assert "writing functions/api.zip" in again.stderr.splitlines()
+    assert not [line for line in again.stderr.splitlines() if line.startswith(("resolving", "downloading"))]
 
 
 def test_json_is_the_manifest_and_nothing_else(
@@ -135,3 +142,17 @@ def test_an_output_below_a_file_is_wrong_usage(
     result = packager(environment, project, "--out", tmp_path / "file/out")
     assert result.returncode == 2
     assert f"{tmp_path / 'file'} is a file, not a folder" in result.stderr
+
+
+def test_an_artifact_that_lacks_a_module_fails_the_build_unless_it_is_not_to_be_checked(
+    project: Path, environment: dict[str, str]
+) -> None:
+    (project / "app/api/a/route.py").write_text(
+        "import importlib\nimportlib.import_module('not' + 'there')\ndef GET():\n    return {}\n"
+    )
+    result = packager(environment, project)
+    assert result.returncode == 1
+    assert "error[unresolved-import] app/api/a/route.py:2:1 No module named 'notthere'" in result.stderr
+    assert not (project / ".packager/manifest.json").exists()
+    assert packager(environment, project, "--no-check").returncode == 0
+    assert packager(environment, project).returncode == 1

@@ -24,6 +24,7 @@ def test_json_has_the_rows_of_the_manifest(write, packager):
                 "max_duration": 30,
                 "memory": 512,
                 "max_body_size": 6291456,
+                "reason": "routes of nodejs with 512 MB and 30 s share one function",
             },
             {
                 "path": "/api/users/[id]",
@@ -36,6 +37,7 @@ def test_json_has_the_rows_of_the_manifest(write, packager):
                 "max_duration": 30,
                 "memory": 256,
                 "max_body_size": 1024,
+                "reason": "routes of edge with 256 MB and 30 s share one function",
             },
         ]
     }

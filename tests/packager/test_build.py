@@ -97,6 +97,7 @@ def test_the_output_holds_the_manifest_and_the_artifacts_it_describes(folder: Fo
     assert (api.python, api.architecture, api.folder) == ("3.13", "arm64", None)
     assert (edge.target, edge.artifact, edge.handler) == ("lambda-edge", "edge/edge.zip", "index.handler")
     assert (edge.python, edge.architecture, edge.folder) == (None, None, "edge/edge")
+    assert (edge.snap_start, api.snap_start) == (False, False)
     assert edge.snapshot
     assert (edge.snapshot.files, api.snapshot) == (("heap.bin",), None)
     assert [row.name for row in api.distributions] == ["anyio", "mangum", "python-multipart", "starlette"]
@@ -105,6 +106,19 @@ def test_the_output_holds_the_manifest_and_the_artifacts_it_describes(folder: Fo
         assert (row.sha256, row.zip_bytes) == (hashlib.sha256(content).hexdigest(), len(content))
         with zipfile.ZipFile(folder.out / row.artifact) as file:
             assert row.unpacked_bytes == sum(item.file_size for item in file.infolist())
+
+
+def test_each_artifact_has_a_bill_of_its_materials(folder: Folder) -> None:
+    folder.write("app/api/b/route.py", EDGE)
+    for row in folder.build().manifest.functions:
+        document = json.loads((folder.out / f"sbom/{row.name}.cdx.json").read_text())
+        assert document["metadata"]["component"]["bom-ref"] == row.artifact
+        names = {item["name"] for item in document["components"]}
+        assert {item.name for item in row.distributions} < names
+    folder.settings()
+    (folder.root / "app/api/b/route.py").unlink()
+    folder.build()
+    assert [path.name for path in (folder.out / "sbom").iterdir()] == ["api.cdx.json"]
 
 
 def test_two_folders_and_two_times_give_the_same_bytes(
@@ -209,6 +223,7 @@ def test_an_artifact_whose_inputs_did_not_change_is_not_written_again(folder: Fo
         "edge/edge/app.zip",
         "edge/edge/worker.json",
         "manifest.json",
+        "sbom/edge.cdx.json",
     }
 
 
@@ -228,7 +243,12 @@ def test_functions_that_are_gone_leave_nothing(folder: Folder) -> None:
     folder.build()
     (folder.root / "app/api/b/route.py").unlink()
     folder.build()
-    assert set(folder.state()) == {".gitignore", "manifest.json", "functions/api.zip"}
+    assert set(folder.state()) == {
+        ".gitignore",
+        "functions/api.zip",
+        "manifest.json",
+        "sbom/api.cdx.json",
+    }
 
 
 def test_errors_stop_the_build_before_anything_is_written(folder: Folder) -> None:
@@ -332,6 +352,30 @@ def test_another_output_folder_may_be_named_and_no_foreign_one(folder: Folder, t
         with pytest.raises(UsageError):
             folder.build(place)
     assert (tmp_path / "mine/file").exists()
+
+
+def test_a_data_file_that_code_names_is_an_input_though_it_is_not_there_yet(folder: Folder) -> None:
+    folder.write("app/api/a/route.py", f'files = ["texts"]\nX = "data/x.json"\nopen(X)\n{GET}')
+    folder.write("texts/one.txt", "1")
+    first = folder.build().manifest.functions[0].sha256
+    assert is_current(folder.root)
+    folder.write("data/x.json", "{}")
+    assert not is_current(folder.root)
+    second = folder.build().manifest.functions[0].sha256
+    assert second != first
+    folder.write("texts/two.txt", "2")
+    assert folder.build().changed
+    folder.write("data/unrelated.json", "{}")
+    assert is_current(folder.root)
+
+
+def test_a_secret_file_that_code_reads_is_a_warning_and_stays_out(folder: Folder) -> None:
+    folder.write("app/api/a/route.py", f'open(".env")\n{GET}')
+    folder.write(".env", "TOKEN=1")
+    result = folder.build()
+    assert [(row.rule, row.severity) for row in result.diagnostics] == [("secret-file", "warning")]
+    with zipfile.ZipFile(folder.out / "functions/api.zip") as file:
+        assert ".env" not in file.namelist()
 
 
 def test_the_overlay_for_this_machine_has_the_same_versions(folder: Folder, wheelhouse: "Wheelhouse") -> None:

@@ -177,6 +177,48 @@ def test_included_data_files_are_in_every_artifact(root: Path) -> None:
         ]
 
 
+def test_what_a_route_names_in_files_or_reads_by_a_literal_path_is_in_its_artifact_alone(root: Path) -> None:
+    tree = Tree(root)
+    for name in ("templates/a.html", "templates/b.txt", "data/x.json"):
+        tree.file(name)
+    tree.route("a", 'files = ["templates/*.html"]\nopen("data/x.json")')
+    tree.routes[0] = replace(tree.routes[0], files=("templates/*.html",))
+    tree.route("b", "", "edge")
+    data = ("templates", "data")
+    assert [name for name in contents(tree.part()) if name.startswith(data)] == [
+        "data/x.json",
+        "templates/a.html",
+    ]
+    assert not [name for name in contents(tree.part("edge")) if name.startswith(data)]
+
+
+def test_a_pattern_of_a_route_that_matches_nothing_is_an_error_at_its_line(root: Path) -> None:
+    tree = Tree(root)
+    tree.route("a", '\nfiles = ["none/*"]')
+    tree.routes[0] = replace(tree.routes[0], files=("none/*",))
+    with pytest.raises(ProjectError, match=r"files 'none/\*' matches no file") as caught:
+        tree.part()
+    assert caught.value.place == "app/api/a/route.py:2"
+
+
+def test_what_the_runtime_provides_is_left_out_with_what_only_it_needs(
+    root: Path, wheelhouse: "Wheelhouse"
+) -> None:
+    wheelhouse.add("boto3", requires=("botocore", "shared"))
+    wheelhouse.add("botocore", requires=("only-there",))
+    wheelhouse.add("only-there")
+    wheelhouse.add("shared")
+    wheelhouse.add("mine", requires=("shared", "boto3"))
+    tree = Tree(root, "boto3", "mine")
+    tree.route("a", "import boto3, mine, botocore")
+    assert {"boto3", "botocore", "only-there", "shared"} <= set(names(tree.part()))
+    provided = LambdaSettings(provided=("boto3", "botocore"))
+    tree.project = replace(tree.project, settings=Settings(nodejs=provided))
+    part = tree.part()
+    assert {"boto3", "botocore", "only-there", "shared", "mine"} & set(names(part)) == {"shared", "mine"}
+    assert {"boto3", "botocore", "only-there"} <= {row.wheel.name for row in part.provided}
+
+
 def test_one_path_from_two_sources_is_an_error_that_names_both(root: Path, wheelhouse: "Wheelhouse") -> None:
     wheelhouse.add("first", files={"first.py": "", "tests/__init__.py": "", "README": "1"})
     wheelhouse.add("second", files={"second.py": "", "tests/__init__.py": "", "README": "2"})

@@ -44,6 +44,8 @@ public_url = "https://shop.example/"
 [tool.packager.lambda]
 python = "3.12"
 architecture = "x86_64"
+snap_start = true
+provided = ["Boto3", "aws_lambda.powertools"]
 [tool.packager.edge]
 target = "regional"
 [tool.packager.environment]
@@ -55,6 +57,9 @@ secrets = { KEY = "ssm:/shop/{stage}/key" }
     assert (project.name, project.dependencies) == ("shop", ("msgspec>=0.20",))
     assert (settings.include, settings.public_url) == (("data/*.json",), "https://shop.example")
     assert (settings.nodejs.python, settings.nodejs.architecture) == ("3.12", "x86_64")
+    assert settings.nodejs.snap_start
+    # the AWS SDK goes as a whole: its parts fit each other in one version only
+    assert settings.nodejs.provided == ("aws-lambda-powertools", "boto3", "botocore", "s3transfer")
     assert settings.edge.target == "regional"
     assert settings.variables == {"API": "https://a.example"}
     assert settings.secrets == {"KEY": "ssm:/shop/{stage}/key"}
@@ -105,6 +110,7 @@ def test_pyproject_that_is_not_utf8(write):
         ("[tool.packager.lambda]\npython = 3.13\n", 2, "python must be a text", "quotes"),
         ("[tool.packager.lambda]\npython = '3.9'\n", 2, "python = '3.9' is not known", "3.12, 3.13, 3.14"),
         ("[tool.packager.lambda]\narchitecture = 'arm'\n", 2, "'arm' is not known", "arm64, x86_64"),
+        ("[tool.packager.lambda]\nsnap_start = 'on'\n", 2, "snap_start must be true or false", "= true"),
         ("[tool.packager]\nlambda = 'x'\n", 2, "must be a table", "[tool.packager.lambda]"),
         ("[tool.packager]\ninclude = 'x'\n", 2, "include must be a list", "["),
         ("[tool.packager]\npublic_url = 'shop.example'\n", 2, "not an origin", "https://"),

@@ -32,6 +32,7 @@ def test_a_route_that_says_nothing(tmp_path):
         ("revalidate = 0", "revalidate", 0),
         ("revalidate = False", "revalidate", False),
         ("isolate = True", "isolate", True),
+        ('files = ["templates/*.html"]', "files", ("templates/*.html",)),
         ('cors = {"origins": ["*"]}', "cors", Cors(("*",))),
         (
             'cors = {"origins": ["https://*.a.example:8443", "https://b.*.example"], "credentials": True}',
@@ -64,7 +65,15 @@ def test_values(tmp_path, text, name, value):
             'max_body_size = "-1mb"',
             "max_body_size = None",
         ),
-        *("revalidate = True", "revalidate = -1", 'revalidate = "60"', "isolate = 1", 'isolate = "yes"'),
+        *(
+            "revalidate = True",
+            "revalidate = -1",
+            'revalidate = "60"',
+            "isolate = 1",
+            'files = "data/*"',
+            "files = [1]",
+            'isolate = "yes"',
+        ),
         *(
             "cors = []",
             "cors = {}",

@@ -137,11 +137,10 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 
 def test_what_reads_the_environment_while_imported_is_told_with_the_line(late: Artifact) -> None:
-    told = [line for line in late.lines if " is imported when the worker starts" in line]
-    assert told == [
-        f"{file} is imported when the worker starts, not in advance: {reason} while it is imported"
-        for file, reason in sorted(LATE_LINES.items())
-    ]
+    assert late.function.snapshot is not None
+    assert late.function.snapshot.late == {
+        file: f"{reason} while it is imported" for file, reason in LATE_LINES.items()
+    }
 
 
 def test_what_is_imported_late_sees_the_environment_of_its_process(late: Artifact, tmp_path: Path) -> None:

@@ -109,9 +109,8 @@ def test_the_artifact_has_what_was_compiled_for_it(artifact: Artifact) -> None:
 
 def test_of_the_routes_only_the_one_that_reads_the_environment_is_late(artifact: Artifact) -> None:
     # pydantic reads variables too, but of its own name
-    told = [line for line in artifact.lines if " is imported when the worker starts, not in advance" in line]
-    frozen = artifact.function.snapshot is not None
-    assert [line.partition(" is ")[0] for line in told] == (["app/api/limit/route.py"] if frozen else [])
+    snapshot = artifact.function.snapshot
+    assert snapshot is None or list(snapshot.late) == ["app/api/limit/route.py"]
 
 
 def test_a_model_that_is_late_sees_the_environment(server: Served) -> None:

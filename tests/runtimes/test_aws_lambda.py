@@ -12,6 +12,8 @@ import pytest
 from runtimes.table import PATH, RouteEntry, Table, to_json
 
 ROUTE = """
+import sys
+
 from runtimes import Response
 
 async def GET(request, params):
@@ -26,8 +28,21 @@ async def GET(request, params):
 async def POST(request, params):
     return Response(await request.body(), headers={"content-type": request.headers["content-type"]})
 
+async def PUT():
+    return sorted(sys.modules)
+
 async def DELETE():
     return Response(status_code=204)
+"""
+
+STARTED = """
+from runtimes import after_restore
+
+starts = []
+after_restore(lambda: starts.append(1))
+
+def GET():
+    return {"starts": len(starts)}
 """
 
 DRIVER = """
@@ -67,14 +82,18 @@ def invoke(tmp_path):
     return run
 
 
-def event(method="GET", path="/x", body=None, encoded=False, **more):
+def context(domain, path, method="GET"):
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": "t"}
+    return {"http": http, "domainName": domain}
+
+
+def event(method="GET", path="/x", body=None, encoded=False, **more):
     return {
         "version": "2.0",
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"host": "api.example", **more.pop("headers", {})},
-        "requestContext": {"http": http, "domainName": "api.example"},
+        "requestContext": context("api.example", path, method),
         "isBase64Encoded": encoded,
         **({"body": body} if body is not None else {}),
         **more,
@@ -94,7 +113,34 @@ def test_every_cookie_of_the_response_is_kept(invoke):
 
 
 def test_a_bad_escape_is_the_clients_fault(invoke):
-    assert invoke(event(path="/%zz"))[0]["statusCode"] == 400
+    bad = event(path="/%zz", requestContext=context("id.lambda-url.eu-west-1.on.aws", "/%zz"))
+    assert invoke(bad)[0]["statusCode"] == 400
+
+
+def test_what_an_http_api_decoded_is_not_decoded_again(invoke):
+    answers = invoke(*(event(path=path) for path in ("/100%", "/a b", "/é")))
+    assert [json.loads(answer["body"])["params"]["id"] for answer in answers] == ["100%", "a b", "é"]
+
+
+def test_only_what_a_request_needs_is_imported_at_the_start(invoke):
+    # the answer of a route that lists what there is, before its own response makes more
+    [answer] = invoke(event("PUT"))
+    loaded = set(json.loads(answer["body"]))
+    assert "starlette.responses" in loaded
+    unwanted = {
+        *("starlette.applications", "starlette.routing", "starlette.middleware", "starlette.testclient"),
+        *("boto3", "botocore", "httpx", "h11", "anyio._backends", "anyio._core._sockets", "multiprocessing"),
+        *("runtimes.site", "runtimes.site_rules", "runtimes.destinations", "runtimes.matchers"),
+        *(
+            "runtimes.patterns",
+            "runtimes.client",
+            "runtimes.proxy",
+            "runtimes.sockets",
+            "runtimes.snap_start",
+        ),
+        *("runtimes.edge", "runtimes.middleware", "http.server", "urllib.request", "sqlite3", "unittest"),
+    }
+    assert loaded & unwanted == set()
 
 
 def test_a_header_that_is_not_latin_does_not_fail(invoke):
@@ -125,3 +171,14 @@ def test_viewer_headers_count_only_where_the_deployment_says_that_all_comes_from
     assert json.loads(invoke(forged)[0]["body"])["ip"] == "192.0.2.7"
     monkeypatch.setenv("PACKAGER_BEHIND_CDN", "1")
     assert json.loads(invoke(forged)[0]["body"])["ip"] == "203.0.113.9"
+
+
+def test_start_up_runs_once_and_before_the_first_event(invoke, tmp_path):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(STARTED)
+    assert [answer["body"] for answer in invoke(event(), event())] == ['{"starts":1}'] * 2
+
+
+def test_with_snap_start_start_up_waits_for_the_restore(invoke, tmp_path, monkeypatch):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(STARTED)
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    assert invoke(event())[0]["body"] == '{"starts":0}'

@@ -10,9 +10,11 @@ from packager.preview.http import Answer, Arrival, Headers
 JSON = (b"content-type", b"application/json")
 
 
-def arrival(headers: Headers = (), query: bytes = b"", path: str | None = None, **params: Any) -> Arrival:
+def arrival(
+    headers: Headers = (), query: bytes = b"", path: str | None = None, raw: bytes = b"/x", **params: Any
+) -> Arrival:
     route = path and Route(path, "route.py", ("GET",), "nodejs", "nodejs", (), "api", 30, 512, 1)
-    return Arrival("GET", b"/x", query, headers, ("10.0.0.1", 5), "1.1", route or None, params)
+    return Arrival("GET", raw, query, headers, ("10.0.0.1", 5), "1.1", route or None, params)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,27 @@ def test_hop_by_hop_headers_stay_behind() -> None:
         "content-length": "3",
         "x-forwarded-for": "10.0.0.1",
         "x-forwarded-proto": "http",
+        "x-packager-path": "/x",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "decoded"),
+    [
+        (b"/a%2Fb", "/a/b"),
+        (b"/a%252Fb", "/a%2Fb"),
+        (b"/a%20b+c", "/a b+c"),
+        (b"/%C3%A9/\xc3\xa9", "/é/é"),
+        (b"/%zz/100%25", "/%zz/100%"),
+        (b"/me%3Fadmin/x", "/me"),
+        (b"/orders%23", "/orders#"),
+        (b"/a//b/", "/a//b/"),
+    ],
+)
+def test_the_gateway_decodes_the_path_once_and_the_cdn_tells_what_was_sent(sent: bytes, decoded: str) -> None:
+    event = events.event(arrival(raw=sent), b"")
+    assert event["rawPath"] == event["requestContext"]["http"]["path"] == decoded
+    assert event["headers"]["x-packager-path"] == sent.decode("latin-1")
 
 
 def test_repeated_query_parameters_are_joined_by_commas() -> None:
@@ -112,4 +134,8 @@ def test_result_that_is_not_json_is_refused() -> None:
 def test_forwarded_headers_are_the_gateways_own() -> None:
     sent = ((b"x-forwarded-proto", b"https"), (b"x-forwarded-for", b"1.2.3.4"))
     headers = events.event(arrival(sent), b"")["headers"]
-    assert headers == {"x-forwarded-proto": "http", "x-forwarded-for": "1.2.3.4, 10.0.0.1"}
+    assert headers == {
+        "x-forwarded-proto": "http",
+        "x-forwarded-for": "1.2.3.4, 10.0.0.1",
+        "x-packager-path": "/x",
+    }

@@ -16,7 +16,9 @@ type Make = Callable[..., Function]
 type Built = Callable[..., Path]
 
 
-def test_event_is_payload_2_with_path_and_query_as_sent(nodejs: Make, built: Built, exercise: Any) -> None:
+def test_event_is_payload_2_with_the_query_as_sent_and_the_path_decoded(
+    nodejs: Make, built: Built, exercise: Any
+) -> None:
     async def use(running: Any) -> None:
         answer = await running.raw(
             b"POST /api/a%2Fb%20/%7e/echo?x=%zz&x=1;2&y HTTP/1.1\r\nHost: example.test:1\r\nX-Two: 1\r\nx-two: 2\r\n"
@@ -26,7 +28,7 @@ def test_event_is_payload_2_with_path_and_query_as_sent(nodejs: Make, built: Bui
         head, _, body = answer.partition(b"\r\n\r\n")
         event = json.loads(body)
         assert head.startswith(b"HTTP/1.1 200 ")
-        assert event["rawPath"] == "/api/a%2Fb%20/%7e/echo"
+        assert event["rawPath"] == "/api/a/b /~/echo"
         assert event["rawQueryString"] == "x=%zz&x=1;2&y"
         assert event["cookies"] == ["a=1", "b=2", "c=3"]
         assert event["headers"] == {
@@ -36,6 +38,7 @@ def test_event_is_payload_2_with_path_and_query_as_sent(nodejs: Make, built: Bui
             "content-length": "2",
             "x-forwarded-for": "127.0.0.1",
             "x-forwarded-proto": "http",
+            "x-packager-path": "/api/a%2Fb%20/%7e/echo",
         }
         assert event["body"] == "{}"
         assert event["routeKey"] == "ANY /api/{rest+}"
@@ -59,7 +62,7 @@ def test_environment_is_lambdas_and_the_apps_and_nothing_else(
             "SET_BY_TOOL": "yes",
         }
         own = {"_HANDLER", "LANG", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "PATH", "PYTHONPATH", "TZ"}
-        assert {key for key in environment if not key.startswith("AWS_")} == own
+        assert {key for key in environment if not key.startswith("AWS_")} == {*own, "PACKAGER_BEHIND_CDN"}
 
     exercise(built(nodejs()), use)
 
@@ -304,6 +307,38 @@ def test_context_tells_function_memory_and_time(nodejs: Make, built: Built, exer
         assert 10_000 < remaining <= 20_000
 
     exercise(built(nodejs()), use)
+
+
+FROZEN = """
+import json, os
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+order = [os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]]
+register_after_restore(order.append, "restored")
+register_before_snapshot(order.append, "before")
+
+def handler(event, context):
+    return {"statusCode": 200, "body": json.dumps(order)}
+"""
+
+
+def test_hooks_around_the_snapshot_run_before_the_first_request(
+    nodejs: Make, built: Built, exercise: Any
+) -> None:
+    async def use(running: Any) -> None:
+        for _ in range(2):
+            answer = await running.client.get("/api/x")
+            assert json.loads(answer.content) == ["snap-start", "before", "restored"]
+
+    exercise(built(nodejs(snap_start=True), handler=FROZEN), use)
+
+
+@pytest.mark.parametrize("hook", ["register_after_restore", "register_before_snapshot"])
+def test_a_hook_that_fails_is_a_failed_start(nodejs: Make, built: Built, exercise: Any, hook: str) -> None:
+    async def use(running: Any) -> None:
+        assert (await running.client.get("/api/x")).status_code == 502
+
+    exercise(built(nodejs(snap_start=True), handler=f"{FROZEN}\n{hook}(lambda: 1 / 0)\n"), use)
 
 
 def test_no_process_is_left_when_the_door_closes(nodejs: Make, built: Built, exercise: Any) -> None:
