@@ -23,7 +23,16 @@ TIMEOUT_SECONDS = 300
 
 _FILES = {SCRIPT: None, MODULE: None, RESTORED_MODULE: None}
 _SOURCES = ("distil.mjs", "script.mjs", "wasm.mjs", "sandbox.json", "freezer.mjs", "smoke.mjs", "probes.py")
-_WORKER = ("code_cache.mjs", "files.mjs", "heap.mjs", "output.mjs", "restore.mjs", "stock.mjs", "zip.mjs")
+_WORKER = (
+    "code_cache.mjs",
+    "files.mjs",
+    "heap.mjs",
+    "output.mjs",
+    "restore.mjs",
+    "seal.mjs",
+    "stock.mjs",
+    "zip.mjs",
+)
 
 
 def distilled(libraries: Sequence[Path], worker: Path) -> Path:

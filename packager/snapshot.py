@@ -204,7 +204,7 @@ def _run(
             f"{purpose} did not end within {TIMEOUT_SECONDS} seconds",
             hint="A module waits or loops while it is imported: move that into a handler.",
         ) from error
-    if done.returncode or not (done.stdout.strip() or not purpose.startswith("importing")):
+    if done.returncode:
         raise ToolError(
             f"{purpose} failed: {_essence(done.stderr) or f'exit status {done.returncode}'}",
             hint='Try loader = "stock" in [tool.packager.edge], which is slower and needs less.',

@@ -10,10 +10,10 @@ import { runInThisContext } from "node:vm";
  * @param {string} folder
  */
 export async function workerModules(folder) {
-  const [heap, files, stock] = await Promise.all(
-    ["heap.mjs", "files.mjs", "stock.mjs"].map((name) => import(pathToFileURL(join(folder, name)).href)),
+  const [heap, files, stock, { seal }] = await Promise.all(
+    ["heap.mjs", "files.mjs", "stock.mjs", "seal.mjs"].map((name) => import(pathToFileURL(join(folder, name)).href)),
   );
-  return { heap, files, stock };
+  return { heap, files, stock, seal };
 }
 
 /**

@@ -19,6 +19,8 @@ const archive = readFileSync(join(artifact, "app.zip"));
 const options = { hashSeed, fill: (/** @type {any} */ fileSystem) => worker.files.unpack(archive, fileSystem) };
 const { python, freeze } = kind === "stock" ? await ofStock() : await ofDistilled();
 const app = python.pyimport("runtimes.edge.start");
+// The project's code runs now, on the machine that builds.
+worker.seal();
 const report = {
   ...JSON.parse(app.prepare(worker.files.APP, JSON.stringify(settings))),
   leftovers: leftovers(python.FS),

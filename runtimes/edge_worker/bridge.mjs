@@ -33,6 +33,7 @@ import { send } from "./fetch.mjs";
  *   Pyodide is dead, otherwise only if `signal` is aborted before the reply begins
  * @property {(target: string) => boolean | Promise<boolean>} owns whether this worker answers the target, or the
  *   origin does
+ * @property {() => boolean} [full] whether Python's memory has grown as large as it may
  */
 
 /**

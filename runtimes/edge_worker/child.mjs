@@ -22,6 +22,7 @@ let worker;
 let channel;
 /** Bytes that the body of an answer may have. */
 let maxResponse = 0;
+let retiring = false;
 
 seal();
 process.on("uncaughtException", (error) => end(error));
@@ -111,6 +112,10 @@ async function serve(number, payload) {
   await Promise.all([streaming, reply.done]);
   open.delete(number);
   channel.write(frame(KIND.DONE, number));
+  if (worker.full?.() && !retiring) {
+    retiring = true;
+    channel.write(frame(KIND.FULL, 0));
+  }
 }
 
 /**

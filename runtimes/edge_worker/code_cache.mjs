@@ -47,7 +47,20 @@ export function compiled(sources, cache, warn) {
   if (cache !== undefined && (script.cachedDataRejected !== false || restored === undefined)) {
     warn("there is no compiled code for this Node and processor: starting without it, which takes longer");
   }
-  return { script, modules: restored ?? sources.binaries.map((binary) => new WebAssembly.Module(binary)) };
+  return { script, modules: restored ?? sources.binaries.map(compiledModule) };
+}
+
+/**
+ * Functions are checked when they are compiled, at their first call: the build has validated them all.
+ * @param {Uint8Array<ArrayBuffer>} binary
+ */
+function compiledModule(binary) {
+  setFlagsFromString("--wasm-lazy-validation");
+  try {
+    return new WebAssembly.Module(binary);
+  } finally {
+    setFlagsFromString("--no-wasm-lazy-validation");
+  }
 }
 
 /**

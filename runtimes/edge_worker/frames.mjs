@@ -20,6 +20,7 @@ export const KIND = Object.freeze({
   LARGE: 23, // JSON: the size of an answer that is larger than maxResponse
   ALIVE: 24, // in answer to ABORT
   OWNED: 25, // 1 byte: whether this worker answers the target
+  FULL: 26, // its memory is used up: another process should take the requests to come
 });
 
 /** How many bytes of one streamed body may be on their way. */

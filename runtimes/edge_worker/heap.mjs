@@ -7,9 +7,17 @@ import { closeSync, openSync, readSync, readv } from "node:fs";
 /** Pages of 64 KiB that Pyodide's module starts with. */
 export const INITIAL_PAGES = 480;
 
+const MB = 2 ** 20;
+/** What Node takes of a function's memory: Python runs out of it, and says so, before the process is ended. */
+const NODE_MB = 64;
+/** What an app has at least beside what it was frozen with. */
+const LEAST_MB = 16;
+
 const MAGIC = 0x50414548;
 const PAGE = 4096;
 const WASM_PAGE = 65_536;
+/** The 4 GiB that 32 bits address. */
+const MOST_PAGES = 65_536;
 const HEAD = 16;
 /** Runs are joined over gaps of this many zero pages: a read costs more than they do. */
 const GAP = 4;
@@ -54,13 +62,23 @@ export function encode(memory, state) {
 }
 
 /**
+ * How large Python's memory may grow.
+ * @param {number} memory in MB, the function's
+ * @param {number} first in bytes, what it starts with
+ * @returns {number} bytes
+ */
+export function mostMemory(memory, first) {
+  return Math.min(Math.max((memory - NODE_MB) * MB, first + LEAST_MB * MB), MOST_PAGES * WASM_PAGE);
+}
+
+/**
  * A memory that is being filled with the contents of a snapshot, in threads of their own, while others compile.
  * @param {URL} url of the file
- * @param {number} maximum in pages of 64 KiB
+ * @param {number} memory in MB, the function's
  * @returns {{ memory: WebAssembly.Memory, state: State, filled: Promise<void> }} `filled` rejects if the file is cut off
  * @throws {Error} if it is no snapshot
  */
-export function decode(url, maximum) {
+export function decode(url, memory) {
   const file = openSync(url, "r");
   const head = new Uint32Array(HEAD / 4);
   readSync(file, head, { position: 0 });
@@ -68,14 +86,15 @@ export function decode(url, maximum) {
   if (magic !== MAGIC) throw new Error("heap.bin is not a memory snapshot");
   const rest = Buffer.alloc(count * 8 + length);
   if (readSync(file, rest, { position: HEAD }) !== rest.length) throw new Error("heap.bin is cut off");
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: Math.max(pages, maximum) });
+  const maximum = Math.floor(mostMemory(memory, pages * WASM_PAGE) / WASM_PAGE);
+  const heap = new WebAssembly.Memory({ initial: pages, maximum });
   const runs = Array.from({ length: count }, (_, at) => {
     const [offset, size] = [rest.readUInt32LE(at * 8), rest.readUInt32LE(at * 8 + 4)];
-    return new Uint8Array(memory.buffer, offset * PAGE, size * PAGE);
+    return new Uint8Array(heap.buffer, offset * PAGE, size * PAGE);
   });
   const filled = fill(file, runs, startOf(count, length)).finally(() => closeSync(file));
   filled.catch(() => undefined);
-  return { memory, state: JSON.parse(rest.toString("utf8", count * 8)), filled };
+  return { memory: heap, state: JSON.parse(rest.toString("utf8", count * 8)), filled };
 }
 
 /**

@@ -215,6 +215,7 @@ export class Instance {
    */
   #take(kind, number, payload) {
     if (kind === KIND.READY) return this.#ready.resolve();
+    if (kind === KIND.FULL) return this.retire();
     if (kind === KIND.OWNED) return this.#asked.get(number)?.resolve(payload[0] === 1);
     if (number === 0 || number > this.#last) throw new RangeError(`an unknown request`);
     const pending = this.#open.get(number);

@@ -10,9 +10,6 @@ import { lines } from "./output.mjs";
 /** @import { Code, Sources } from "./code_cache.mjs" */
 /** @import { State } from "./heap.mjs" */
 
-const WASM_PAGES_PER_MB = 16;
-/** What Node takes for itself: Python runs out of memory, and says so, before the process is ended. */
-const NODE_MB = 64;
 const require = createRequire(import.meta.url);
 const RUNTIME_ENVIRONMENT = { IN_NODE: true, IN_NODE_ESM: true };
 
@@ -26,7 +23,7 @@ const RUNTIME_ENVIRONMENT = { IN_NODE: true, IN_NODE_ESM: true };
  */
 export async function restore(folder, { memory, identity }, entropy = new Uint8Array(), compile = codeOf) {
   const file = (/** @type {string} */ name) => new URL(name, folder);
-  const { memory: heap, state, filled } = decode(file("heap.bin"), (memory - NODE_MB) * WASM_PAGES_PER_MB);
+  const { memory: heap, state, filled } = decode(file("heap.bin"), memory);
   if (state.identity !== identity) throw new Error("heap.bin is of another build than worker.json");
   const { script, modules } = compile(folder, state);
   await filled;

@@ -7,10 +7,13 @@ import { readFileSync } from "node:fs";
 import { collect } from "./body.mjs";
 import { Open, host, serving } from "./bridge.mjs";
 import { APP } from "./files.mjs";
+import { mostMemory } from "./heap.mjs";
 
 /** @import { Settings, Worker } from "./bridge.mjs" */
 
 const FOLDER = new URL("./", import.meta.url);
+/** Python's memory never shrinks: with less than this share of it to come, a fresh process serves better. */
+const FULL = 0.85;
 
 /**
  * Start Python with the app, from the snapshot or by importing everything.
@@ -31,7 +34,9 @@ export async function boot(env, entropy) {
   const bridge = settings.identity ? start.resume(variables, host(open)) : start.start(APP, variables, host(open));
   start.destroy();
   const functions = { handle: bridge.handle, disconnect: bridge.disconnect, owns: bridge.owns };
-  return serving(functions, open, settings);
+  const first = python._module.HEAPU8.length;
+  const full = first + (mostMemory(settings.memory, first) - first) * FULL;
+  return { ...serving(functions, open, settings), full: () => python._module.HEAPU8.length > full };
 }
 
 /** @type {Promise<Worker> | undefined} */
