@@ -4,10 +4,9 @@ Lambda freezes the process once, when a version is published, and starts every e
 Sources: docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html, snapstart-runtime-hooks-python.html.
 """
 
-import gc
-import random
-import tempfile
 from collections.abc import Callable
+
+from runtimes.randomness import Generators, generators, reseed
 
 
 def register(begin: Callable[[], None]) -> None:
@@ -20,18 +19,14 @@ def register(begin: Callable[[], None]) -> None:
         register_before_snapshot,
     )
 
-    generators: list[random.Random] = []
+    found: Generators = []
 
     def before_snapshot() -> None:
         # Looked for here, since a restore is what a client waits for.
-        generators.extend(item for item in gc.get_objects() if issubclass(type(item), random.Random))
+        found.extend(generators())
 
     def after_restore() -> None:
-        random.seed()
-        for generator in generators:
-            generator.seed()
-        # Made of a generator of its own, which is seeded once in the life of a process.
-        tempfile._name_sequence = None  # type: ignore[attr-defined]
+        reseed(found)
         begin()
 
     register_before_snapshot(before_snapshot)

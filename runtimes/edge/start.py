@@ -12,7 +12,6 @@ import logging
 import os
 import random
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Container
 from contextlib import suppress
@@ -31,6 +30,7 @@ from runtimes.edge.bridge import Bridge, Host
 from runtimes.edge.httpx_import import install_httpx
 from runtimes.edge.watch import watching
 from runtimes.handlers import load_module, module_name
+from runtimes.randomness import generators, reseed
 
 logger = logging.getLogger("runtimes")
 
@@ -79,7 +79,7 @@ def prepare(root: str, settings: str) -> str:
         _prepared.bridge = Bridge(load(_prepared.root, _known))
     _forget_archives()
     gc.collect()
-    _prepared.generators = [item for item in gc.get_objects() if isinstance(item, random.Random)]
+    _prepared.generators = generators()
     os.environ.clear()
     guard.unseal()
     report = {
@@ -219,10 +219,7 @@ def _renew(prepared: _Prepared, environment: str) -> None:
     """Give the process its environment and randomness of its own; all that was frozen is the same in every process."""
     os.environ.clear()
     os.environ.update(json.loads(environment))
-    for generator in prepared.generators:
-        generator.seed()
-    # Made of a generator of its own, and of a process number that is always the same here.
-    tempfile._name_sequence = None  # type: ignore[attr-defined]
+    reseed(prepared.generators)
     # Before any of the project's code runs: modules are imported late, and functions called.
     guard.seal()
 
