@@ -4,7 +4,6 @@ import gc
 import random
 import tempfile
 
-
 type Generators = list[random.Random]
 
 
