@@ -83,7 +83,7 @@ class Target(BaseHTTPRequestHandler):
     gate = threading.Event()
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = self.body()
         path, _, query = self.path.partition("?")
         match path:
             case "/cookies":
@@ -110,6 +110,16 @@ class Target(BaseHTTPRequestHandler):
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 told = [self.command, self.path, headers, len(body), body[:50].decode()]
                 self.answer(200, json.dumps(told).encode(), ("content-type", "application/json"))
+
+    def body(self) -> bytes:
+        """All of it: what is left unread would break the connection before the answer is read."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size + 2)[:-2])
+        self.rfile.readline()
+        return b"".join(parts)
 
     def do_POST(self) -> None:
         self.do_GET()
