@@ -37,7 +37,8 @@ class Route:
     `path` is spelled as the folders are (`/api/users/[id]`); `file` is relative to the project;
     `methods` are sorted and include the automatic HEAD and OPTIONS; `function` names the entry of
     `Manifest.functions` that serves it, `reason` says why that one. `max_duration` in seconds, `memory` in MB,
-    `max_body_size` in bytes.
+    `max_body_size` in bytes. `revalidate` is how long a CDN may keep answers, in seconds; None or False: not at all.
+    `cors` tells whether answers depend on the request's `Origin`.
     """
 
     path: str
@@ -51,6 +52,8 @@ class Route:
     memory: int
     max_body_size: int
     reason: str = ""
+    revalidate: int | Literal[False] | None = None
+    cors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class Function:
     `artifact` and, for edge, `folder` are relative to the build output. `sha256` is the zip's. `target`
     names a module of `packager.targets`. `python` (`"3.13"`) and `architecture` (`"arm64"`, `"x86_64"`)
     are None on edge, `snapshot` elsewhere. `snap_start`: published versions are to start from a snapshot that Lambda
-    takes. `environment` holds variables that the tool itself sets, never the user's.
+    takes. `environment` holds variables that the tool itself sets, never the user's. `middleware`
+    are the files of all middleware that can run before its routes.
     """
 
     name: str
@@ -111,6 +115,7 @@ class Function:
     environment: dict[str, str] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     snap_start: bool = False
+    middleware: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,8 @@ def _function(row: dict[str, Any]) -> Function:
     distributions = tuple(_build(Distribution, item) for item in row["distributions"])
     given = row.get("snapshot")
     snapshot = None if given is None else _build(Snapshot, given, files=tuple(given["files"]))
-    return _build(Function, row, distributions=distributions, snapshot=snapshot)
+    middleware = tuple(row.get("middleware", ()))
+    return _build(Function, row, distributions=distributions, snapshot=snapshot, middleware=middleware)
 
 
 def _site(row: dict[str, Any]) -> Site:

@@ -257,6 +257,7 @@ def _write(
         snap_start=on_lambda and project.settings.nodejs.snap_start,
         folder=target.folder(contents.name),
         snapshot=made.snapshot,
+        middleware=part.middleware,
     )
     return Made(function, part, fresh=kept is None)
 

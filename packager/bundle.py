@@ -55,7 +55,7 @@ class Part:
     """One function, ready to be written.
 
     `key` is the hash of all that the artifact depends on but the tool itself. `provided` are the distributions
-    that the artifact needs and leaves to the runtime or a layer.
+    that the artifact needs and leaves to the runtime or a layer. `middleware` are the files of the middleware in it.
     """
 
     contents: Contents
@@ -63,6 +63,7 @@ class Part:
     distributions: tuple[Distribution, ...]
     key: str
     provided: tuple[Distribution, ...] = ()
+    middleware: tuple[str, ...] = ()
 
 
 def part(
@@ -104,7 +105,8 @@ def part(
     )
     key = _key(contents, target, ours, distributions)
     left = left_to_runtime(site, _provided(app, function))
-    return Part(contents, function.runtime, distributions, key, left)
+    middleware = tuple(sorted(row.file for row in function.middleware))
+    return Part(contents, function.runtime, distributions, key, left, middleware)
 
 
 def project_files(app: App, function: Function) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ def rows(app: App, grouping: Grouping | None = None) -> tuple[manifest.Route, ..
             memory=route.memory,
             max_body_size=route.max_body_size,
             reason=grouping.moved.get(route.path) or reason(route),
+            revalidate=route.revalidate,
+            cors=route.cors is not None,
         )
         for route in app.routes
     )
