@@ -24,7 +24,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class ApiDomain:
-    """A name of one's own for the HTTP API, whose execute-api URL is off then. `certificate`: ACM, the stage's region."""
+    """A name of one's own for the HTTP API, whose execute-api URL is off then. `certificate`: of ACM, same region."""
 
     name: str
     certificate: str
