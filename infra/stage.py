@@ -60,13 +60,29 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """One statement that the roles of `functions` (names of the manifest; none: all of them) allow besides their own.
+
+    `actions` are such as `dynamodb:GetItem`, `resources` ARNs or `*`; `{stage}` is replaced already.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One deployment of an app.
 
     `variables` are values of this stage alone, laid over the manifest's; `cdn` False leaves CloudFront out, which only
     the target `regional` and apps without edge routes can do. `concurrency` is reserved for each function. `waf` puts
     AWS's managed rules and a limit of `waf_rate` requests in five minutes from one address before the distribution.
-    `retain` keeps log groups when the stage is destroyed. `log_days` is one of CloudWatch's retention periods.
+    `retain` keeps log groups when the stage is destroyed. `permissions` are what the app's own calls of AWS need;
+    the tool never adds any by itself. `log_days` is one of CloudWatch's retention periods.
+
+    Two are for edge functions of the target `web-function`: `code_bucket` holds their code, a bucket of us-east-1 with
+    versions that Lambda may read, and `edge_regions` are where they run besides us-east-1 (none: in `region`).
     """
 
     name: str
@@ -85,5 +101,8 @@ class Stage:
     canary: Canary | None = None
     tracing: bool = True
     termination_protection: bool = False
+    permissions: tuple[Permission, ...] = ()
+    code_bucket: str | None = None
+    edge_regions: tuple[str, ...] = ()
     permissions_boundary: str | None = None
     tags: dict[str, str] = field(default_factory=dict)

@@ -212,7 +212,16 @@ def route_table(app: App, function: Function, names: Mapping[str, str]) -> table
         import_root=app.project.import_root,
         public_url=app.project.settings.public_url,
         site=app.project.settings.site,
+        cdn_functions=_cdn_functions(app, names),
     )
+
+
+def _cdn_functions(app: App, names: Mapping[str, str]) -> tuple[str, ...]:
+    from packager.targets import target_of  # noqa: PLC0415 - targets are made of what is gathered here
+
+    runtimes = {route.runtime for route in app.routes}
+    on_api = {runtime: target_of(app, runtime).ON_API for runtime in runtimes}
+    return tuple(sorted({names[route.path] for route in app.routes if not on_api[route.runtime]}))
 
 
 def _project_entries(project: Project, files: Iterable[str]) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """The app's environment variables: `.env` and `[tool.packager.environment]` as one set."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +39,8 @@ def read(project: Project) -> tuple[Environment, tuple[Diagnostic, ...]]:
     """
     settings = project.settings
     lines = tuple(_lines(project.root, FILE))
-    found = [*_in_settings(project), *_in_file(lines, settings.secrets)]
-    written = {line.name: line.value for line in lines if line.name and line.value is not None}
-    values = {**settings.variables, **written}
+    found = [*_in_settings(project), *_in_file(FILE, lines, settings.secrets)]
+    values = {**settings.variables, **_written(lines)}
     return (
         Environment(
             variables=tuple(sorted(values)),
@@ -58,7 +57,28 @@ def local_values(project_root: Path) -> dict[str, str]:
 
     Raises `ProjectError` if the file is unreadable.
     """
-    lines = _lines(project_root, LOCAL_FILE)
+    return _written(_lines(project_root, LOCAL_FILE))
+
+
+def stage_values(project: Project, stage: str) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
+    """The values of `.env.<stage>`, and what is wrong in it, judged as `.env` is; a missing file is empty.
+
+    Raises `ProjectError` if the file is unreadable.
+    """
+    file = f"{FILE}.{stage}"
+    lines = tuple(_lines(project.root, file))
+    return _written(lines), in_order(list(_in_file(file, lines, project.settings.secrets)))
+
+
+def fault_of(name: str, secrets: Container[str]) -> tuple[str, str] | None:
+    """What is wrong with the name of a plain variable, and what to do; `secrets` are the names of the secrets."""
+    if name in secrets:
+        return f"{name} is a secret and a plain variable at once", _SECRET_HINT
+    fault = _fault(name)
+    return (fault, _NAME_HINT) if fault else None
+
+
+def _written(lines: Iterable[_Line]) -> dict[str, str]:
     return {line.name: line.value for line in lines if line.name and line.value is not None}
 
 
@@ -95,16 +115,16 @@ def _in_settings(project: Project) -> Iterator[Diagnostic]:
             yield _env_name(PYPROJECT, line_of(lines, "tool.packager.environment", name), message, hint)
 
 
-def _in_file(lines: tuple[_Line, ...], secrets: dict[str, str]) -> Iterator[Diagnostic]:
+def _in_file(file: str, lines: tuple[_Line, ...], secrets: Container[str]) -> Iterator[Diagnostic]:
     for line in lines:
         if line.name is None or line.value is None:
             hint = "Write NAME=value; quote values with spaces; comments begin with #."
-            yield Diagnostic("invalid-config", FILE, line.number, 1, "the line is not NAME=value", hint)
+            yield Diagnostic("invalid-config", file, line.number, 1, "the line is not NAME=value", hint)
         elif fault := _fault(line.name):
-            yield _env_name(FILE, line.number, fault)
+            yield _env_name(file, line.number, fault)
         elif line.name in secrets:
             yield _env_name(
-                FILE, line.number, f"{line.name} is a secret, and {FILE} is part of the build", _SECRET_HINT
+                file, line.number, f"{line.name} is a secret, and {file} is part of the build", _SECRET_HINT
             )
 
 

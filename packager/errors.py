@@ -6,6 +6,7 @@ command line prints them (`packager.cli.output`) without a traceback unless `--d
 
 from collections.abc import Sequence
 
+from infra.errors import Fault
 from packager.diagnostics import Diagnostic
 
 
@@ -37,6 +38,18 @@ class DiagnosticsError(ProjectError):
             hint="Mend what is listed above and build again; `packager check` lists it alone.",
         )
         self.diagnostics = tuple(diagnostics)
+
+
+class StacksError(ProjectError):
+    """The stacks of a stage cannot be made; `faults` are all that stand against them."""
+
+    def __init__(self, faults: Sequence[Fault], stage: str) -> None:
+        count = len(faults)
+        super().__init__(
+            f"the stacks of {stage} cannot be made: {count} fault{'s' if count > 1 else ''}",
+            hint="Mend what is listed above and run `packager synth` again.",
+        )
+        self.faults = tuple(faults)
 
 
 class UsageError(PackagerError):

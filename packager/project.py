@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -43,6 +43,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "edge",
         "environment",
         "limits",
+        "stages",
         *_SITE_KEYS,
     ),
     "tool.packager.lambda": ("python", "architecture", "snap_start", "provided"),
@@ -65,7 +66,7 @@ def load(folder: Path) -> Project:
         )
     root = folder.resolve()
     tree, import_root = _tree(root)
-    document = _Document.read(root)
+    document = Document.read(root)
     project = document.table("project")
     return Project(
         root=root,
@@ -88,14 +89,17 @@ def _tree(root: Path) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
-    """`pyproject.toml` as data, with its text for the lines of faults."""
+class Document:
+    """`pyproject.toml` as data, with its text for the lines of faults.
+
+    The methods give the checked value of one setting; each raises `ProjectError` with the setting's line.
+    """
 
     data: dict[str, Any]
     text_lines: tuple[str, ...]
 
     @classmethod
-    def read(cls, root: Path) -> "_Document":
+    def read(cls, root: Path) -> "Document":
         try:
             text = (root / PYPROJECT).read_text(encoding="utf-8")
             return cls(tomllib.loads(text), tuple(text.splitlines()))
@@ -130,30 +134,34 @@ class _Document:
                 self.fail(
                     name.rpartition(".")[0], part, f"[{name}] must be a table", f"Write it as [{name}]."
                 )
-        for key in value:
-            if name in _KEYS and key not in _KEYS[name]:
-                self.fail(name, key, f"[{name}] has no setting {key!r}", _nearest(key, _KEYS[name]))
+        if name in _KEYS:
+            self.check_keys(name, value, _KEYS[name])
         return dict(value)
 
-    def text(self, table: str, values: dict[str, Any], key: str) -> str | None:
+    def check_keys(self, table: str, values: Iterable[str], known: tuple[str, ...]) -> None:
+        for key in values:
+            if key not in known:
+                self.fail(table, key, f"[{table}] has no setting {key!r}", _nearest(key, known))
+
+    def text(self, table: str, values: Mapping[str, Any], key: str) -> str | None:
         value = values.get(key)
         if value is not None and (not isinstance(value, str) or not value):
             self.fail(table, key, f"{key} must be a text, not {value!r}", f'Write it in quotes: {key} = "…"')
         return value
 
-    def flag(self, table: str, values: dict[str, Any], key: str) -> bool | None:
+    def flag(self, table: str, values: Mapping[str, Any], key: str) -> bool | None:
         value = values.get(key)
         if value is not None and not isinstance(value, bool):
             self.fail(table, key, f"{key} must be true or false, not {value!r}", f"Write it as {key} = true")
         return value
 
-    def texts(self, table: str, values: dict[str, Any], key: str) -> tuple[str, ...]:
+    def texts(self, table: str, values: Mapping[str, Any], key: str) -> tuple[str, ...]:
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.fail(table, key, f"{key} must be a list of texts", f'Write it as {key} = ["…", "…"]')
         return tuple(value)
 
-    def mapping(self, table: str, values: dict[str, Any], key: str) -> dict[str, str]:
+    def mapping(self, table: str, values: Mapping[str, Any], key: str) -> dict[str, str]:
         value = values.get(key, {})
         if not isinstance(value, dict):
             self.fail(
@@ -177,7 +185,7 @@ def line_of(lines: tuple[str, ...], table: str, key: str) -> int:
     """The line, from 1, where `key` of `table` is written; the table's own line or 1 if it cannot be found."""
     header, best, elsewhere = "", 1, 0
     for number, line in enumerate(lines, 1):
-        if found := re.match(r"\s*\[([^\[\]]+)\]", line):
+        if found := re.match(r"\s*\[\[?([^\[\]]+)\]", line):
             header = re.sub(r"[\s\"']", "", found[1])
             best = number if header in (table, f"{table}.{key}") else best
         elif f"{table}.".startswith(f"{header}.") or header.startswith(f"{table}."):
@@ -197,7 +205,7 @@ def _nearest(key: str, known: tuple[str, ...]) -> str:
     return f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(known)}."
 
 
-def _settings(document: _Document) -> Settings:
+def _settings(document: Document) -> Settings:
     name = "tool.packager"
     table = document.table(name)
     public_url = document.text(name, table, "public_url")
@@ -205,6 +213,10 @@ def _settings(document: _Document) -> Settings:
         hint = 'Give scheme and host alone, such as "https://api.example.com".'
         document.fail(name, "public_url", f"public_url is not an origin: {public_url!r}", hint)
     environment = document.table(f"{name}.environment")
+    if "stages" in table:
+        from packager import stages  # noqa: PLC0415 - only a project with stages needs to check them
+
+        stages.check(document)
     return Settings(
         include=document.texts(name, table, "include"),
         build_from_source=document.texts(name, table, "build_from_source"),
@@ -218,7 +230,7 @@ def _settings(document: _Document) -> Settings:
     )
 
 
-def _site(document: _Document, table: dict[str, Any]) -> Site | None:
+def _site(document: Document, table: dict[str, Any]) -> Site | None:
     if not any(key in table for key in _SITE_KEYS):
         return None
     from packager import site_config  # noqa: PLC0415 - only a project with such rules needs to compile them
@@ -226,7 +238,7 @@ def _site(document: _Document, table: dict[str, Any]) -> Site | None:
     return site_config.read(table, document.text_lines)
 
 
-def _edge(document: _Document) -> EdgeSettings:
+def _edge(document: Document) -> EdgeSettings:
     name = "tool.packager.edge"
     table = document.table(name)
     loader = document.text(name, table, "loader")
@@ -238,7 +250,7 @@ def _edge(document: _Document) -> EdgeSettings:
     return EdgeSettings(**_given(target=document.text(name, table, "target"), loader=loader))
 
 
-def _lambda(document: _Document) -> LambdaSettings:
+def _lambda(document: Document) -> LambdaSettings:
     name = "tool.packager.lambda"
     table = document.table(name)
     python = document.text(name, table, "python")
@@ -262,7 +274,7 @@ def _provided(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found | (_SDK if "boto3" in found else set())))
 
 
-def _secrets(document: _Document, environment: dict[str, Any]) -> dict[str, str]:
+def _secrets(document: Document, environment: dict[str, Any]) -> dict[str, str]:
     name = "tool.packager.environment"
     secrets = document.mapping(name, environment, "secrets")
     for key, reference in secrets.items():
@@ -273,7 +285,7 @@ def _secrets(document: _Document, environment: dict[str, Any]) -> dict[str, str]
     return secrets
 
 
-def _limits(document: _Document) -> Limits:
+def _limits(document: Document) -> Limits:
     name = "tool.packager.limits"
     table = document.table(name)
     own = document.table(f"{name}.functions")
@@ -286,14 +298,12 @@ def _limits(document: _Document) -> Limits:
     )
 
 
-def _budget(document: _Document, name: str, values: dict[str, Any]) -> Budget:
-    for key in values:
-        if key not in _BUDGET_KEYS:
-            document.fail(name, key, f"[{name}] has no setting {key!r}", _nearest(key, _BUDGET_KEYS))
+def _budget(document: Document, name: str, values: dict[str, Any]) -> Budget:
+    document.check_keys(name, values, _BUDGET_KEYS)
     return Budget(**{key: _size(document, name, key, value) for key, value in values.items()})
 
 
-def _size(document: _Document, name: str, key: str, value: object) -> int:
+def _size(document: Document, name: str, key: str, value: object) -> int:
     size = sizes.parse(value) if isinstance(value, str) else value
     if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
         document.fail(name, key, f"{key} = {value!r} is no size", f'Write bytes or a text: {key} = "10mb"')

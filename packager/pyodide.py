@@ -44,7 +44,7 @@ _PREPARED_SIZES: dict[str, int | None] = {
     _PATCHED: _SIZES[_PATCHED] + sum(len(patch.new) - len(patch.old) for patch in _PATCHES),
     _STDLIB: None,
 }
-_TOOLS = ("acorn", "esbuild", "terser")
+_TOOLS = ("acorn", "aws4fetch", "esbuild", "terser")
 _TOOL_SIZES: dict[str, int | None] = {f"node_modules/{name}/package.json": None for name in _TOOLS}
 _PRECOMPILE = Path(__file__).with_name("precompile.py")
 _DRIVER = LOCK_FOLDER / "precompile.mjs"
@@ -57,7 +57,7 @@ def fetch() -> Path:
     if the download fails.
     """
     folder = cache_dir() / f"pyodide-{VERSION}"
-    if not complete(folder, {**_SIZES, **_TOOL_SIZES}):
+    if cached() is None:
         with scratch() as name:
             downloaded = Path(name) / "download"
             try:
@@ -74,6 +74,12 @@ def fetch() -> Path:
             (downloaded / "node_modules").rename(fresh / "node_modules")
             publish(fresh, folder, {**_SIZES, **_TOOL_SIZES})
     return folder
+
+
+def cached() -> Path | None:
+    """The folder of `fetch` if an earlier call has filled it; never downloads."""
+    folder = cache_dir() / f"pyodide-{VERSION}"
+    return folder if complete(folder, {**_SIZES, **_TOOL_SIZES}) else None
 
 
 def patched(source: str) -> str:

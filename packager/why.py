@@ -94,7 +94,7 @@ def why(examined: Examination, name: str, out: Path | None = None) -> RouteAnswe
     artifacts = {row.name: out / row.artifact for row in built.functions} if out and built else {}
     rows = {row.path: row for row in (built.routes if built else grouping.rows(app))}
     planned = functions(app, {path: row.function for path, row in rows.items()})
-    route = _route(app, name)
+    route = route_named(app, name)
     if route is not None:
         return _of_route(examined, planned, route, rows[route.path].reason)
     file = _file(app, name)
@@ -109,7 +109,8 @@ def why(examined: Examination, name: str, out: Path | None = None) -> RouteAnswe
     raise _unknown(examined, planned, name)
 
 
-def _route(app: App, name: str) -> Route | None:
+def route_named(app: App, name: str) -> Route | None:
+    """The route that a path (`/api/users/[id]`), a URL (`/api/users/7`) or a file means."""
     for route in app.routes:
         if name in {route.path, route.file, f"./{route.file}"}:
             return route

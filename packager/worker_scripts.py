@@ -10,9 +10,11 @@ from packager import node, pyodide
 from packager.cache import cache_dir
 from packager.errors import ToolError
 
-SCRIPTS = ("worker.mjs", "serve.mjs", "index.mjs", "child.cjs")
+SCRIPTS = ("worker.mjs", "serve.mjs", "child.cjs")
+"""What every worker's folder holds; beside them each target has an entry of its own."""
+ENTRIES = ("lambda_edge.mjs", "regional.mjs", "web_function.mjs", "web_function_index.cjs")
 _BUNDLE = "scripts.mjs"
-_FILES = dict.fromkeys(SCRIPTS)
+_FILES = dict.fromkeys((*SCRIPTS, *ENTRIES))
 
 
 def worker_scripts(source: Path) -> Path:

@@ -7,7 +7,6 @@ in, the route's handler, and the headers that middleware, `cors` and `revalidate
 import asyncio
 import inspect
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,9 @@ from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
 from runtimes.context import AfterCallback, RequestContext, enter
 from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
-from runtimes.requests import ORIGIN, OVERSIZED, PUBLIC_URL, BadJSONError, Request
+from runtimes.requests import CDN, OVERSIZED, PUBLIC_URL, VIEWER_ORIGIN, BadJSONError, Request
 from runtimes.responses import Response
-from runtimes.routing import BadPathError, Match, resolve_dots
+from runtimes.routing import HOST_HEADER, BadPathError, Match, resolve_dots
 from runtimes.table import METHODS, RouteEntry, Table
 
 if TYPE_CHECKING:
@@ -34,10 +33,8 @@ logger = logging.getLogger("runtimes")
 DEFAULT_MAX_BODY_SIZE = 6 * 2**20
 """Bytes that a request for no route may have; Lambda takes no more."""
 
-ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
-"""The environment variable with the scheme and host of the app where it is emulated."""
-
 _INTERNAL_HEADERS = (b"x-middleware-", b"x-nextjs-", b"x-packager-")
+_VIEWER_HOST = HOST_HEADER.encode()
 _YEAR = 31536000
 
 
@@ -63,6 +60,7 @@ class App:
 
             self.site = site.compile_site(routes.site)
         self.public_url = routes.public_url
+        self.cdn_functions = routes.cdn_functions
         self._of_every_scope = {
             "root_path": routes.site.base_path if routes.site else "",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -99,8 +97,9 @@ class App:
     def _own_scope(self, scope: Scope) -> Scope:
         """A scope of our own, with the ASGI version that streams without a task group.
 
-        Internal headers are stripped; repeated ones are one, joined with a comma and no space, as the HTTP API
-        joins them before Lambda sees them, cookies with a semicolon.
+        Internal headers are stripped; the host that the CDN was asked for takes the place of the origin's. Repeated
+        ones are one, joined with a comma and no space, as the HTTP API joins them before Lambda sees them, cookies
+        with a semicolon.
         """
         rows = list(scope["headers"])
         headers: dict[bytes, bytes] = dict(rows)
@@ -112,13 +111,19 @@ class App:
                 else:
                     headers[name] += (b"; " if name == b"cookie" else b",") + value
             rows = list(headers.items())
+        viewer_origin = None
         if b"x-" in b" ".join(headers):
+            if scope.get(CDN) and (host := headers.get(_VIEWER_HOST)):
+                headers[b"host"] = host
+                viewer_origin = f"https://{host.decode('latin-1')}"
+                rows = list(headers.items())
             rows = [row for row in rows if not row[0].startswith(_INTERNAL_HEADERS)]
         return {
             **scope,
             "headers": rows,
             "raw_path": scope.get("raw_path") or scope["path"].encode(),
             "state": dict(scope.get("state") or {}),
+            VIEWER_ORIGIN: viewer_origin,
             **self._of_every_scope,
         }
 
@@ -195,7 +200,8 @@ class App:
         if place.match is None:
             return _error(404, "Not Found"), None
         if place.match.value.function != self.function:
-            return await self._to_other_function(place.request), place.match
+            function = place.match.value.function
+            return await self._to_other_function(place.request, function), place.match
         context.request = place.request
         return await self._handle(place.request, context, place.match), place.match
 
@@ -223,17 +229,12 @@ class App:
             conditional.apply(response, request.headers, method)
         return response
 
-    async def _to_other_function(self, request: Request) -> StarletteResponse:
-        """The answer of the app's own origin, which never is what the client calls it in its Host header."""
-        origin = os.environ.get(ORIGIN_VARIABLE) or self.public_url or request.scope.get(ORIGIN)
-        if origin is None:
-            logger.error("no origin to forward to is known: set [tool.packager] public_url")
-            return _error(502, "Bad Gateway")
-        path, query = (
-            request.scope["raw_path"].decode("latin-1"),
-            request.scope["query_string"].decode("latin-1"),
-        )
-        return await _forward(request, f"{origin}{path}{'?' + query if query else ''}")
+    async def _to_other_function(self, request: Request, function: str) -> StarletteResponse:
+        from runtimes import hop  # noqa: PLC0415 - most requests go nowhere else
+
+        in_api = function not in self.cdn_functions
+        way = hop.destination(request, self.public_url, in_api=in_api)
+        return _error(502, "Bad Gateway") if way is None else await _forward(request, *way)
 
     def _methods(self, entry: RouteEntry) -> list[str]:
         """What `Allow` lists: the handlers, OPTIONS, and HEAD where there is GET (RFC 9110, §10.2.1)."""
@@ -271,11 +272,11 @@ async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         chunks.append(chunk)
 
 
-async def _forward(request: Request, url: str) -> StarletteResponse:
+async def _forward(request: Request, url: str, headers: Headers | None = None) -> StarletteResponse:
     """The answer of the URL's own server: another function's, or another host's."""
     from runtimes.proxy import forward  # noqa: PLC0415 - most requests go nowhere else
 
-    return await forward(request, url, [])
+    return await forward(request, url, headers or [])
 
 
 def _moved(target: bytes, query: bytes) -> Response:

@@ -6,6 +6,7 @@ what has to run once in each process is run here.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from mangum import Mangum
 from mangum.handlers.api_gateway import HTTPGateway
 from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 
-from runtimes import lambda_events, restored, shutdown
+from runtimes import lambda_events, origin_key, restored, shutdown
 from runtimes.app import load
+
+type Handler = Callable[[LambdaEvent, LambdaContext], dict[str, Any]]
 
 
 class HttpApi(HTTPGateway):
@@ -36,16 +39,55 @@ class HttpApi(HTTPGateway):
         return lambda_events.result(response["status"], response["headers"], response["body"])
 
 
-def _start() -> None:
-    """Begin to serve. With SnapStart the process is frozen first, and begins once for each time it is restored."""
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+def _begin() -> None:
+    """Begin to serve, with secrets that were fetched just now."""
+    _load_secrets()
+    restored.run()
+
+
+def _load_secrets() -> None:
+    if "PACKAGER_SECRETS" in os.environ:
+        from runtimes import secrets  # noqa: PLC0415 - most functions have none
+
+        secrets.load()
+
+
+def _admitting(answer: Handler) -> Handler:
+    """Answer 403 to requests without the CDN's key, before anything of the app runs."""
+    key = origin_key.KEY
+    if key is None:
+        return answer
+
+    def admitted(event: LambdaEvent, context: LambdaContext) -> dict[str, Any]:
+        if lambda_events.is_payload_2(event) and not origin_key.admits(event, key):
+            return origin_key.FORBIDDEN
+        return answer(event, context)
+
+    return admitted
+
+
+def _started() -> Handler:
+    """The handler of this process, whose routes are imported.
+
+    With SnapStart the process is frozen first, and begins once for each time it is restored. A secret must not be
+    frozen, so that no module finds one while it is imported; without SnapStart secrets are there before the imports.
+    """
+    frozen = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+    if not frozen:
+        _load_secrets()
+    mangum = Mangum(load(Path(os.environ["LAMBDA_TASK_ROOT"])), lifespan="off", custom_handlers=[HttpApi])
+    if frozen:
         from runtimes import snap_start  # noqa: PLC0415 - only where Lambda freezes processes
 
-        snap_start.register(restored.run)
+        if "PACKAGER_SECRETS" in os.environ:
+            from runtimes import secrets  # noqa: PLC0415
+
+            secrets.prepare()
+        snap_start.register(_begin)
     else:
         restored.run()
     shutdown.listen()
+    return _admitting(mangum)
 
 
-handler = Mangum(load(Path(os.environ["LAMBDA_TASK_ROOT"])), lifespan="off", custom_handlers=[HttpApi])
-_start()
+handler = _started()

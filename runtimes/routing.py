@@ -15,6 +15,9 @@ type SegmentKind = Literal["static", "single", "catch-all", "optional-catch-all"
 PATH_HEADER = "x-packager-path"
 """The request header in which the CDN hands on the path as the client sent it; an HTTP API decodes the path itself."""
 
+HOST_HEADER = "x-packager-host"
+"""The request header in which the CDN hands on the host that the client asked; its own one names the origin."""
+
 BAD_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 """A `%` that begins no escape."""
 

@@ -66,7 +66,7 @@ class Table:
     """The routes an artifact knows. Those of another `function` are not served but handed on.
 
     `import_root` is the folder, relative to the artifact's root, from which user modules are imported. `site` is
-    None if the project has no rules for the whole site.
+    None if the project has no rules for the whole site. `cdn_functions` are those that the API does not lead to.
     """
 
     function: str
@@ -75,6 +75,7 @@ class Table:
     import_root: str = ""
     public_url: str | None = None
     site: "Site | None" = None
+    cdn_functions: tuple[str, ...] = ()
 
 
 def to_json(table: Table) -> str:
@@ -95,6 +96,7 @@ def from_json(text: str) -> Table:
         import_root=document["import_root"],
         public_url=document["public_url"],
         site=None if document["site"] is None else _site(document["site"]),
+        cdn_functions=tuple(document["cdn_functions"]),
     )
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FORBIDDEN = {"runtimes": {"packager", "infra"}, "infra": {"packager"}}
 # Pure Python, and only in projects that have it: itsdangerous for `runtimes.middleware.session`, httpx for itself.
 EDGE_ALLOWED = {"starlette", "anyio", "runtimes", "pyodide", "httpx", "itsdangerous"}
-LAMBDA_ONLY = {"aws_lambda.py", "dynamodb.py", "snap_start.py"}
+LAMBDA_ONLY = {"aws_lambda.py", "dynamodb.py", "secrets.py", "snap_start.py"}
 
 
 def imports(path):

@@ -21,7 +21,12 @@ def test_the_javascript_types_hold(tmp_path: Path) -> None:
     tools = typescript() / "node_modules"
     packages = pyodide.fetch() / "node_modules"
     # Where the packages are is known to nobody but the caches.
-    types = {"acorn": "dist/acorn.d.mts", "esbuild": "lib/main.d.ts", "terser": "tools/terser.d.ts"}
+    types = {
+        "acorn": "dist/acorn.d.mts",
+        "aws4fetch": "dist/main.d.ts",
+        "esbuild": "lib/main.d.ts",
+        "terser": "tools/terser.d.ts",
+    }
     paths = {name: [str(packages / name / file)] for name, file in types.items()}
     settings = json.loads((PROJECT / "tsconfig.json").read_text())
     settings["include"] = [str(PROJECT / pattern) for pattern in settings["include"]]

@@ -18,6 +18,8 @@ COMMANDS = {
     "build": "Check a project and build its artifacts.",
     "analyze": "Show what is in every artifact and why.",
     "preview": "Serve the built artifacts as the cloud would.",
+    "synth": "Write the stacks of a stage as a CDK cloud assembly.",
+    "doctor": "Tell what is installed, what is missing and how to get it.",
 }
 """Each is the click command of that name in the module `packager.cli.<name>`."""
 

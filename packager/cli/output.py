@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from infra.errors import Fault
 from packager.diagnostics import Diagnostic
-from packager.errors import DiagnosticsError, PackagerError
+from packager.errors import DiagnosticsError, PackagerError, StacksError
 
 _COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -36,9 +37,16 @@ def diagnostics(items: Iterable[Diagnostic]) -> None:
 
 
 def error(item: PackagerError) -> None:
-    """An error that ended the command, in the format of the diagnostics; theirs come first."""
+    """An error that ended the command, in the format of the diagnostics; what it is made of comes first."""
     if isinstance(item, DiagnosticsError):
         diagnostics(item.diagnostics)
+    if isinstance(item, StacksError):
+        for fault in item.faults:
+            _error(fault)
+    _error(item)
+
+
+def _error(item: PackagerError | Fault) -> None:
     label = click.style("error", fg=_COLOURS["error"], bold=True)
     place = f"{item.place} " if item.place else ""
     _print(f"{label} {safe(place + item.message)}")

@@ -1,6 +1,7 @@
-"""`packager why`: why a route runs where it does; why a package or file is in an artifact."""
+"""`packager why`: why a route runs where it does; what brings a package or file; what AWS has to allow."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,23 +10,36 @@ import click
 
 from packager import sizes
 from packager.cli import output
+from packager.errors import UsageError
 from packager.staging import OUTPUT
 
 if TYPE_CHECKING:
     from packager.diagnostics import Diagnostic
+    from packager.permissions import Statement, Suggestion
     from packager.why import Brought, Presence, RouteAnswer, ThingAnswer
 
 
 @click.command()
 @click.argument("project", type=click.Path(path_type=Path))
-@click.argument("name", metavar="ROUTE-OR-PACKAGE")
+@click.argument("name", metavar="ROUTE-OR-PACKAGE", required=False)
 @click.option("--all", "everything", is_flag=True, help="Show every finding, not only the decisive one.")
+@click.option("--iam", is_flag=True, help="Suggest permissions, of one route or function or of all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def why(project: Path, name: str, everything: bool, as_json: bool) -> None:
+def why(project: Path, name: str | None, everything: bool, iam: bool, as_json: bool) -> None:
     """Tell why a route of PROJECT runs where it does, or what brings a package or a file into an artifact.
 
     ROUTE-OR-PACKAGE is a route (/api/users/[id]), a URL (/api/users/7), a file, a distribution or a module.
+
+    With --iam it is a route or a function, or missing: what AWS has to allow, read from calls of boto3.
     """
+    if iam:
+        _iam(project, name, as_json)
+        return
+    if name is None:
+        raise UsageError(
+            "what is asked for is missing",
+            hint="Name a route, a file or a package: packager why . /api/hello; or ask with --iam for all.",
+        )
     from packager.build import is_current  # noqa: PLC0415 - `packager --help` needs none of it
     from packager.examine import examine  # noqa: PLC0415
     from packager.why import RouteAnswer  # noqa: PLC0415
@@ -41,6 +55,44 @@ def why(project: Path, name: str, everything: bool, as_json: bool) -> None:
         return
     lines = _route(answer, everything) if isinstance(answer, RouteAnswer) else _thing(answer)
     click.echo(output.safe("\n".join(lines)))
+
+
+def _iam(project: Path, name: str | None, as_json: bool) -> None:
+    from packager.build import is_current  # noqa: PLC0415
+    from packager.examine import examine  # noqa: PLC0415
+    from packager.permissions import suggest  # noqa: PLC0415
+
+    examined = examine(project)
+    found = suggest(examined, name, project / OUTPUT if is_current(project) else None)
+    if as_json:
+        output.document({"functions": [asdict(row) for row in found]})
+    else:
+        click.echo(output.safe("\n".join(_suggestions(found))))
+
+
+def _suggestions(found: Sequence["Suggestion"]) -> Iterable[str]:
+    for row in found:
+        yield f"{row.function} ({row.runtime})" + ("" if row.statements else ": no calls of boto3 were found")
+        for statement in row.statements:
+            resources = "* (narrow it down)" if statement.narrow else ", ".join(statement.resources)
+            yield f"    {', '.join(statement.actions)} on {resources}"
+            yield from (f"        {site.file}:{site.line} {site.call}" for site in statement.calls)
+        for site in row.unknown:
+            yield f"    unknown: {site.file}:{site.line} {site.call}: which service is not written literally"
+    if any(row.statements for row in found):
+        yield "\nA suggestion; nothing is allowed until it is in pyproject.toml:\n"
+        yield "[tool.packager.stages.default]"
+        yield "permissions = ["
+        for row in found:
+            yield from (f"    {_setting(row.function, statement)}" for statement in row.statements)
+        yield "]"
+
+
+def _setting(function: str, statement: "Statement") -> str:
+    """A statement as a row of `permissions` in TOML, whose texts and lists are written as in JSON."""
+    values = {"functions": [function], "actions": statement.actions, "resources": statement.resources}
+    row = ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+    return f"{{ {row} }}," + ("  # narrow the resources down" if statement.narrow else "")
 
 
 def _route(answer: "RouteAnswer", everything: bool) -> Iterable[str]:

@@ -3,6 +3,7 @@
 // A module graph takes Node longer to load than to compile, and the process that user code runs in is waited for: it is
 // one file, and CommonJS, for which Node needs no loader of modules.
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
@@ -16,10 +17,12 @@ const shared = {
   platform: /** @type {const} */ ("node"),
   target: "node22",
   legalComments: /** @type {const} */ ("none"),
+  // The packages lie beside this script, not beside the source.
+  nodePaths: [fileURLToPath(new URL("node_modules", import.meta.url))],
 };
 await build({
   ...shared,
-  entryPoints: ["worker", "serve", "index"].map(entry),
+  entryPoints: ["worker", "serve", "lambda_edge", "regional", "web_function"].map(entry),
   format: "esm",
   outdir: target,
   outExtension: { ".js": ".mjs" },
@@ -31,4 +34,11 @@ await build({
   outfile: join(target, "child.cjs"),
   define: { "import.meta.url": OWN_URL },
   banner: { js: `const ${OWN_URL} = require("node:url").pathToFileURL(__filename).href;` },
+});
+await build({
+  ...shared,
+  entryPoints: [entry("web_function_index")],
+  format: "cjs",
+  outfile: join(target, "web_function_index.cjs"),
+  external: ["./web_function.mjs"],
 });

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from packager.preview.http import HOP_BY_HOP, Answer, Arrival
-from runtimes.routing import PATH_HEADER, segments
+from runtimes.routing import HOST_HEADER, PATH_HEADER, segments
 
 ACCOUNT = "123456789012"
 _TEXT = re.compile(r"text/|application/(json|javascript|xml|[\w.+-]+\+(json|xml))(;|$)", re.IGNORECASE)
@@ -99,6 +99,8 @@ def _headers(arrival: Arrival, body: bytes) -> tuple[dict[str, str], list[str]]:
     headers["x-forwarded-for"] = f"{before}, {arrival.client[0]}" if before else arrival.client[0]
     headers["x-forwarded-proto"] = "http"
     headers[PATH_HEADER] = arrival.raw_path.decode("latin-1")
+    if host := headers.get("host"):
+        headers[HOST_HEADER] = host
     return headers, cookies
 
 

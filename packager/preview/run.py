@@ -24,7 +24,7 @@ from packager.preview.lambda_pool import Pool
 HOST = "127.0.0.1"
 _MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}
 
-# As runtimes.app names it, whose import takes longer than the rest of the start.
+# As runtimes.hop names it, whose import takes longer than the rest of the start.
 ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
 
 type Overlay = Callable[[Function], Sequence[Path]]

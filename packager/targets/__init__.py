@@ -31,12 +31,14 @@ class Target(Protocol):
     """A module that makes one kind of artifact.
 
     `DISTRIBUTIONS` are the normalised names of what our own code needs there, `OMITTED` the parts of the
-    `runtimes` package that never run there, `HANDLER` what the function is configured to call.
+    `runtimes` package that never run there, `HANDLER` what the function is configured to call. `ON_API` tells
+    whether the HTTP API leads to its functions; only the CDN leads to others.
     """
 
     NAME: str
     RUNTIME: Runtime
     HANDLER: str
+    ON_API: bool
     DISTRIBUTIONS: tuple[str, ...]
     OMITTED: tuple[str, ...]
 

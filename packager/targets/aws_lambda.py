@@ -10,6 +10,7 @@ from packager.targets import Artifact, Report
 NAME = "lambda"
 RUNTIME: Runtime = "nodejs"
 HANDLER = "runtimes.aws_lambda.handler"
+ON_API = True
 DISTRIBUTIONS = ("mangum", "python-multipart", "starlette")
 OMITTED = ("edge", "edge_worker")
 

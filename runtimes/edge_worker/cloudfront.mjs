@@ -3,7 +3,8 @@ import { STATUS_CODES } from "node:http";
 
 import { collect } from "./body.mjs";
 import { refusal } from "./bridge.mjs";
-import { Torn } from "./pending.mjs";
+import { TooLarge, Torn } from "./pending.mjs";
+import { bytesOf, textOf } from "./text.mjs";
 
 /** @import { Exchange, Reply, Worker } from "./bridge.mjs" */
 
@@ -17,6 +18,7 @@ import { Torn } from "./pending.mjs";
  * @property {string} querystring
  * @property {EventHeaders} headers
  * @property {{ inputTruncated: boolean, encoding: "base64" | "text", data: string }} [body]
+ * @property {{ custom?: { domainName: string } }} [origin]
  *
  * @typedef {object} GeneratedResponse
  * @property {string} status
@@ -41,8 +43,8 @@ const FORBIDDEN_PREFIXES = ["proxy-", "x-accel-", "x-amz-cf-", "x-amzn-", "x-edg
 const TEXT = /^(?:text\/|application\/(?:json|javascript|xml|x-www-form-urlencoded)|[^;]*\+(?:json|xml))/i;
 
 /**
- * Answer an origin-request event. A request for another function's route is given back unchanged, so that
- * CloudFront sends it to the origin.
+ * Answer an origin-request event. A request for another function's route is given back, so that CloudFront sends it
+ * to the origin.
  * @param {Worker} worker
  * @param {{ Records: { cf: { request: EventRequest } }[] }} event
  * @returns {Promise<EventRequest | GeneratedResponse>}
@@ -53,7 +55,7 @@ export async function originRequest(worker, event) {
   const body = bodyOf(request);
   const oversized = request.body?.inputTruncated || (body?.byteLength ?? 0) > worker.settings.max_body_size;
   try {
-    if (!(await worker.owns(target))) return request;
+    if (!(await worker.owns(target))) return toOrigin(request);
     const reply = await worker.handle(exchangeOf(request, target, oversized ? undefined : body));
     const response = await generated(reply, request);
     // Lambda freezes the process once it has the response, so what runs after it has to end first.
@@ -61,8 +63,20 @@ export async function originRequest(worker, event) {
     return response;
   } catch (error) {
     if (!(error instanceof Torn)) console.error(error);
-    return generated(refusal(500, "Internal Server Error"), request);
+    const tooLarge = error instanceof TooLarge;
+    return generated(tooLarge ? refusal(502, "Bad Gateway") : refusal(500, "Internal Server Error"), request);
   }
+}
+
+/**
+ * The request as the origin takes it: an HTTP API refuses another Host than its own, and CloudFront's policy for all
+ * of the viewer's headers hands on the viewer's (AWS, "Lambda@Edge event structure", origin-request).
+ * @param {EventRequest} request
+ */
+function toOrigin(request) {
+  const host = request.origin?.custom?.domainName;
+  if (host) request.headers.host = [{ key: "Host", value: host }];
+  return request;
 }
 
 /** @param {string} name lower case */
@@ -90,14 +104,6 @@ function exchangeOf({ clientIp, method, headers }, target, body) {
 /** @param {EventRequest} request */
 function bodyOf({ body }) {
   return body?.data ? Buffer.from(body.data, body.encoding === "text" ? "utf8" : "base64") : null;
-}
-
-/**
- * One character per byte, as the worker takes targets and headers.
- * @param {string} text
- */
-function bytesOf(text) {
-  return /[^\0-\xff]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
 /**
@@ -132,7 +138,8 @@ function encoded({ status, headers: flat }, body) {
     const name = flat[at].toLowerCase();
     if (!isForbidden(name)) (headers[name] ??= []).push({ key: flat[at], value: flat[at + 1] });
   }
-  const text = headers["content-encoding"] ? undefined : textOf(body, headers["content-type"]?.[0].value ?? "");
+  const isText = TEXT.test(headers["content-type"]?.[0].value ?? "") && !headers["content-encoding"];
+  const text = body.byteLength === 0 ? "" : isText ? textOf(body) : undefined;
   return {
     status: String(status),
     statusDescription: STATUS_CODES[status] ?? "",
@@ -140,21 +147,6 @@ function encoded({ status, headers: flat }, body) {
     bodyEncoding: text === undefined ? "base64" : "text",
     body: text ?? Buffer.from(body).toString("base64"),
   };
-}
-
-/**
- * The body as text if it says that it is text and the bytes survive the way through JSON.
- * @param {Uint8Array} body
- * @param {string} type
- */
-function textOf(body, type) {
-  if (body.byteLength === 0) return "";
-  if (!TEXT.test(type)) return undefined;
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return undefined;
-  }
 }
 
 /** @param {GeneratedResponse} response */

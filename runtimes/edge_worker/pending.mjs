@@ -17,6 +17,9 @@ const STEP = WINDOW / 4;
 /** The app ended in the middle of its response; why is in the log. */
 export class Torn extends Error {}
 
+/** The response grew larger than the target may answer, which is in the log too. */
+export class TooLarge extends Torn {}
+
 export class Pending {
   /** @type {PromiseWithResolvers<Reply>} */
   #reply = Promise.withResolvers();
@@ -95,7 +98,7 @@ export class Pending {
     if (this.#size > this.#limit) {
       this.#logSize();
       this.#back.abort();
-      this.tear();
+      this.tear(new TooLarge("the response is too large"));
       return;
     }
     stream.enqueue(bytes);
@@ -109,9 +112,9 @@ export class Pending {
   }
 
   /** The body stays in part. */
-  tear() {
+  tear(reason = new Torn("the app broke off its response")) {
     this.#whole = true;
-    this.#stream?.error(new Torn("the app broke off its response"));
+    this.#stream?.error(reason);
     this.#stream = undefined;
   }
 

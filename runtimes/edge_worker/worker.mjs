@@ -1,7 +1,7 @@
 // The edge worker: one Pyodide that has loaded the app, behind one function from request to reply.
 //
-// Adapters (serve.mjs, index.mjs) call boot() and handle(), which keep the request as it was sent; platforms
-// that speak Web Request and Response use the default export, a thin face of the same.
+// Adapters (http_server.mjs, http_api.mjs, cloudfront.mjs) have a supervisor call boot() and handle(), which keep the
+// request as it was sent; platforms that speak Web Request and Response use the default export, a thin face of the same.
 import { readFileSync } from "node:fs";
 
 import { collect } from "./body.mjs";

@@ -25,6 +25,8 @@ def test_json_has_the_rows_of_the_manifest(write, packager):
                 "memory": 512,
                 "max_body_size": 6291456,
                 "reason": "routes of nodejs with 512 MB and 30 s share one function",
+                "revalidate": None,
+                "cors": False,
             },
             {
                 "path": "/api/users/[id]",
@@ -38,6 +40,8 @@ def test_json_has_the_rows_of_the_manifest(write, packager):
                 "memory": 256,
                 "max_body_size": 1024,
                 "reason": "routes of edge with 256 MB and 30 s share one function",
+                "revalidate": None,
+                "cors": False,
             },
         ]
     }

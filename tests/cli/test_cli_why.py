@@ -2,6 +2,10 @@ import json
 
 import pytest
 
+from infra.stage import Permission
+from packager.project import load
+from packager.stages import read
+
 GET = "def GET(): return {}\n"
 FILES = {
     "pyproject.toml": '[project]\nname = "x"\ndependencies = ["fast"]\n',
@@ -64,3 +68,47 @@ def test_without_an_index_what_the_project_says_is_told(root, packager, monkeypa
     assert ended.status == 0
     assert "warning: the distributions are not known: " in ended.err
     assert "[banned-import] lib.py:1:1" in ended.out
+
+
+IAM = {
+    "app/api/a/route.py": "import boto3\ns3 = boto3.client('s3')\n"
+    f"def work(b): s3.get_object(Bucket=b); s3.list_objects_v2(Bucket='b')\n{GET}",
+    "app/api/b/route.py": GET,
+}
+
+
+def test_iam_suggests_permissions_that_can_be_pasted(write, packager):
+    root = write(IAM)
+    ended = packager("why", root, "--iam")
+    assert (ended.status, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert lines[:5] == [
+        "api (nodejs)",
+        "    s3:GetObject on * (narrow it down)",
+        "        app/api/a/route.py:3 s3.get_object()",
+        "    s3:ListBucket on arn:aws:s3:::b",
+        "        app/api/a/route.py:3 s3.list_objects_v2()",
+    ]
+    (root / "pyproject.toml").write_text("\n".join(lines[lines.index("[tool.packager.stages.default]") :]))
+    permissions = read(load(root), "dev").permissions
+    assert permissions == (
+        Permission(("s3:GetObject",), ("*",), ("api",)),
+        Permission(("s3:ListBucket",), ("arn:aws:s3:::b",), ("api",)),
+    )
+
+
+def test_iam_of_one_route_as_json(write, packager):
+    root = write(IAM)
+    (row,) = json.loads(packager("why", root, "/api/b", "--iam", "--json").out)["functions"]
+    assert (row["function"], row["statements"]) == ("api", [])
+    assert "no calls of boto3 were found" in packager("why", root, "/api/b", "--iam").out
+
+
+def test_nothing_asked_for_and_an_unknown_name_are_wrong_usage(write, packager):
+    root = write(IAM)
+    ended = packager("why", root)
+    assert (ended.status, ended.out) == (2, "")
+    assert "what is asked for is missing" in ended.err
+    ended = packager("why", root, "nope", "--iam")
+    assert (ended.status, ended.out) == (2, "")
+    assert "The functions are api" in ended.err

@@ -1,7 +1,7 @@
 """The HTTP cases of the conformance suite, asked of the application itself and of built artifacts behind `preview`.
 
 Each app runs from its source in one process, as it is (nodejs: Lambda processes) and as a copy whose routes all
-run on edge (Pyodide), from a snapshot and with Pyodide's own loader.
+run on edge (Pyodide), from a snapshot and with Pyodide's own loader. The edge copy is also built for the HTTP API.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import serving, started
+from serving import run, serving, started
 
 SUITE = Path(__file__).parents[2].parent / "shared" / "conformance"
 if not SUITE.exists():
@@ -59,4 +59,17 @@ def test_edge_artifacts_answer_as_the_suite_says(app, loader, tmp_path):
     with (tmp_path / app / "pyproject.toml").open("a") as settings:
         settings.write(f'\n[tool.packager.edge]\nloader = "{loader}"\n')
     with serving(tmp_path / app) as server:
+        assert differences(server, app) == {}
+
+
+# The others differ from the edge copies above in nothing that the events decide.
+@pytest.mark.parametrize("app", ["request", "response"])
+def test_regional_artifacts_answer_as_the_suite_says(app, tmp_path):
+    runner.edge_copy(SUITE / "apps" / app, tmp_path / app)
+    with (tmp_path / app / "pyproject.toml").open("a") as settings:
+        settings.write('\n[tool.packager.edge]\ntarget = "regional"\n')
+    built = run("build", tmp_path / app)
+    assert built.returncode == 0, built.stderr
+    script = Path(__file__).with_name("regional.py")
+    with started([sys.executable, str(script), str(tmp_path / app / ".packager")]) as server:
         assert differences(server, app) == {}

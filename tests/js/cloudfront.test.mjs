@@ -71,6 +71,11 @@ test("a request for another function's route is given back as it is", async () =
   assert.deepEqual(worker.asked, []);
 });
 
+test("what goes to the origin is sent to it in its own name, which an HTTP API insists on", async () => {
+  const passed = /** @type {any} */ (await originRequest(answering({}), event({ uri: "/other" })));
+  assert.deepEqual(passed.headers.host, [{ key: "Host", value: "example.org" }]);
+});
+
 test("a truncated or too large body does not reach the app, which refuses it", async () => {
   for (const body of [
     { inputTruncated: true, encoding: "base64", data: "eA==" },

@@ -29,6 +29,8 @@ def test_each_target_is_found_by_its_name() -> None:
     assert {name: target.NAME for name, target in targets.registry().items()} == {
         "lambda": "lambda",
         "lambda-edge": "lambda-edge",
+        "regional": "regional",
+        "web-function": "web-function",
     }
 
 
@@ -60,6 +62,25 @@ def test_the_edge_folder_holds_the_worker_pyodide_the_app_and_its_limits(
     }
     with zipfile.ZipFile(folder / "app.zip") as file:
         assert file.namelist() == ["app/api/a/route.py", "runtimes/__init__.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "handler", "entries"),
+    [
+        ("lambda-edge", "index.handler", {"index.mjs"}),
+        ("regional", "index.handler", {"index.mjs"}),
+        ("web-function", "index.js", {"index.js", "web_function.mjs"}),
+    ],
+)
+def test_edge_targets_differ_in_what_the_platform_starts(
+    hollow_pyodide: Path, tmp_path: Path, name: str, handler: str, entries: set[str]
+) -> None:
+    target = targets.find(name, "edge")
+    target.bundle(CONTENTS, tmp_path / "out", lambda _: None)
+    folder = tmp_path / "out/edge/edge"
+    assert handler == target.HANDLER
+    scripts = {path.name for path in folder.iterdir() if path.suffix in {".js", ".mjs", ".cjs"}}
+    assert scripts == {"worker.mjs", "serve.mjs", "child.cjs"} | entries
 
 
 def test_the_edge_zip_is_the_folder(hollow_pyodide: Path, tmp_path: Path) -> None:

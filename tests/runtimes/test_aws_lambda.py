@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from secret_stores import stores
 
 from runtimes.table import PATH, RouteEntry, Table, to_json
 
@@ -50,6 +51,18 @@ import json, sys
 from runtimes.aws_lambda import handler
 for event in json.load(sys.stdin):
     print(json.dumps(handler(event, None)))
+"""
+
+
+RESTORED = """
+import json, sys
+from awslambdaric import lambda_runtime_hooks_runner as hooks
+from runtimes.aws_lambda import handler
+[event] = json.load(sys.stdin)
+hooks.run_before_snapshot()
+print(json.dumps(handler(event, None)))
+hooks.run_after_restore()
+print(json.dumps(handler(event, None)))
 """
 
 
@@ -182,3 +195,66 @@ def test_with_snap_start_start_up_waits_for_the_restore(invoke, tmp_path, monkey
     (tmp_path / "app" / "[id]" / "route.py").write_text(STARTED)
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     assert invoke(event())[0]["body"] == '{"starts":0}'
+
+
+SEEN = """
+import os
+
+AT_IMPORT = os.environ.get("TOKEN")
+
+def GET(request):
+    told = {"at_import": AT_IMPORT, "now": os.environ.get("TOKEN"), "url": str(request.url)}
+    names = [name for name in request.headers if name.startswith("x-packager")]
+    event = [name for name in request.scope["aws.event"]["headers"] if "key" in name]
+    return told | {"names": names, "event": event, "key": os.environ.get("PACKAGER_ORIGIN_KEY")}
+"""
+
+
+def test_behind_the_cdn_only_requests_with_its_key_get_to_the_app(invoke, tmp_path, monkeypatch):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(SEEN)
+    monkeypatch.setenv("PACKAGER_ORIGIN_KEY", "k3y")
+    keys = [
+        {},
+        {"x-packager-origin-key": "other"},
+        {"x-packager-origin-key": ""},
+        {"X-Packager-Origin-Key": "k3y"},
+    ]
+    *refused, passed = invoke(*(event(headers=headers) for headers in keys))
+    for answer in refused:
+        assert (answer["statusCode"], answer["body"]) == (403, '{"message":"Forbidden"}')
+    told = json.loads(passed["body"])
+    assert (told["names"], told["event"], told["key"]) == ([], [], None)
+
+
+def test_the_host_of_the_cdn_counts_only_behind_it(invoke, tmp_path, monkeypatch):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(SEEN)
+    asked = event(headers={"x-packager-host": "shop.example"})
+    assert json.loads(invoke(asked)[0]["body"])["url"] == "https://api.example/x"
+    monkeypatch.setenv("PACKAGER_BEHIND_CDN", "1")
+    assert json.loads(invoke(asked)[0]["body"])["url"] == "https://shop.example/x"
+
+
+def with_secret(made, monkeypatch):
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PACKAGER_SECRETS", '{"TOKEN": "ssm:/token"}')
+
+
+def test_secrets_are_there_before_the_routes_are_imported(invoke, tmp_path, monkeypatch):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(SEEN)
+    with stores({"/token": "t0ken"}) as made:
+        with_secret(made, monkeypatch)
+        answers = invoke(event(), event())
+        assert [json.loads(answer["body"])["at_import"] for answer in answers] == ["t0ken"] * 2
+        assert len(made.calls) == 1
+
+
+def test_with_snap_start_secrets_are_fetched_after_the_restore(tmp_path, invoke, monkeypatch):
+    (tmp_path / "app" / "[id]" / "route.py").write_text(SEEN)
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    monkeypatch.setattr(sys.modules[__name__], "DRIVER", RESTORED)
+    with stores({"/token": "t0ken"}) as made:
+        with_secret(made, monkeypatch)
+        before, after = (json.loads(answer["body"]) for answer in invoke(event()))
+    assert (before["at_import"], before["now"]) == (None, None)
+    assert (after["at_import"], after["now"]) == (None, "t0ken")

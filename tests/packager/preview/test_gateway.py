@@ -38,6 +38,7 @@ def test_event_is_payload_2_with_the_query_as_sent_and_the_path_decoded(
             "content-length": "2",
             "x-forwarded-for": "127.0.0.1",
             "x-forwarded-proto": "http",
+            "x-packager-host": "example.test:1",
             "x-packager-path": "/api/a%2Fb%20/%7e/echo",
         }
         assert event["body"] == "{}"
