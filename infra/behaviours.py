@@ -28,9 +28,6 @@ from runtimes.routing import Router
 MAX_BEHAVIOURS = 75
 """Of a distribution, the default one included (CloudFront quotas)."""
 
-_WRITING = frozenset(("POST", "PUT", "PATCH", "DELETE"))
-_READ_METHODS = ("GET", "HEAD", "OPTIONS")
-_ALL_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE")
 _ROUNDS = 12
 
 
@@ -39,7 +36,7 @@ class Behaviour:
     """One behaviour beside the default one, in order.
 
     `function` is the edge function that answers, None: the API. `revalidate` is how long answers are kept, in seconds,
-    None: not at all; with `cors` for each `Origin` apart. `methods` are those that CloudFront lets through, `paths` the
+    None: not at all; with `cors` for each `Origin` apart. `paths` the
     routes that come this way, `reason` says why there is one.
     """
 
@@ -47,7 +44,6 @@ class Behaviour:
     function: str | None
     revalidate: int | None
     cors: bool
-    methods: tuple[str, ...]
     paths: tuple[str, ...]
     reason: str
 
@@ -326,14 +322,12 @@ def _described(plan: _Plan, ways: Mapping[str, _Way], uncached: Mapping[str, str
     rows = []
     for pattern, way in ways.items():
         routes = users[pattern]
-        methods = {method for row in routes.values() for method in row.methods}
         rows.append(
             Behaviour(
                 pattern=pattern,
                 function=way.function,
                 revalidate=way.revalidate,
                 cors=way.cors,
-                methods=_ALL_METHODS if methods & _WRITING or not routes else _READ_METHODS,
                 paths=tuple(sorted(routes)),
                 reason=_reason(way, [uncached[path] for path in sorted(routes) if path in uncached]),
             )

@@ -97,7 +97,7 @@ def edge_stack(app: cdk.App, source: Source, api: Api) -> str:
             "ipv6Enabled": True,
             "priceClass": "PriceClass_All",
             "origins": [_origin(setting, name, host) for name, host in hosts.items()],
-            "defaultCacheBehavior": _behaviour(shared, None, None, _METHODS, None),
+            "defaultCacheBehavior": _behaviour(shared, None, None, None),
             "cacheBehaviors": [_planned(shared, found, row) for row in planned],
             "customErrorResponses": [{"errorCode": code, "errorCachingMinTtl": 0} for code in _ERRORS],
             "logging": {"bucket": _log_bucket(stack, stage), "includeCookies": False},
@@ -184,7 +184,7 @@ def _planned(shared: _Shared, found: Mapping[str, Reached], row: Behaviour) -> d
     at_host = row.function if reached.host else None
     return {
         "pathPattern": row.pattern,
-        **_behaviour(shared, at_host, policies.cache_key(row), row.methods, reached.version),
+        **_behaviour(shared, at_host, policies.cache_key(row), reached.version),
     }
 
 
@@ -192,13 +192,12 @@ def _behaviour(
     shared: _Shared,
     function: str | None,
     key: policies.CacheKey | None,
-    methods: Sequence[str],
     version: str | None,
 ) -> dict[str, Any]:
     behaviour: dict[str, Any] = {
         "targetOriginId": _origin_id(function),
         "viewerProtocolPolicy": "redirect-to-https",
-        "allowedMethods": list(methods),
+        "allowedMethods": _METHODS,
         "cachedMethods": ["GET", "HEAD"],
         "compress": True,
         "cachePolicyId": shared.cache[key],

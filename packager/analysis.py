@@ -14,7 +14,7 @@ from packager.functions import Function, functions
 from packager.model import Distribution
 from packager.targets import target_of
 from packager.weight import APP, NOTHING, Piece, Weight, owners, pieces, sum_of
-from packager.why import chains
+from packager.why import DATA_FILE, chains
 
 type Kind = Literal[
     "artifact", "project", "distribution", "runtime", "platform", "snapshot", "folder", "file"
@@ -153,9 +153,7 @@ def _of_ours(item: Piece, function: Function, row: manifest.Function, app: str) 
         return _Placed(_RUNTIME, name)
     chain = function.reach.chains.get(name)
     if chain is None:
-        return _Placed(
-            _Group("project", app), name, ("it is a data file: a pattern or a literal path names it",)
-        )
+        return _Placed(_Group("project", app), name, (DATA_FILE,))
     return _Placed(_Group("project", app), name, chain or ("it is a route or middleware of the function",))
 
 

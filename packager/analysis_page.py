@@ -10,6 +10,7 @@ from pathlib import Path
 from packager import sizes
 from packager.analysis import Analysis, Artifact, Node
 from packager.treemap import Rectangle, squarify
+from packager.weight import sum_of
 
 _DATA = Path(__file__).parent / "data"
 _CANVAS = Rectangle(0, 0, 1280, 720)
@@ -108,10 +109,7 @@ def _drawn(node: Node, inside: Rectangle) -> list[Node]:
     rest = node.children[len(seen) :]
     if len(rest) < 2:
         return list(node.children)
-    weight = rest[0].weight
-    for child in rest[1:]:
-        weight += child.weight
-    return [*seen, Node(f"{len(rest)} smaller", "file", weight)]
+    return [*seen, Node(f"{len(rest)} smaller", "file", sum_of(child.weight for child in rest))]
 
 
 def _table(row: Artifact) -> str:

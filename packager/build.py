@@ -10,7 +10,9 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from packager.bundle import Part
     from packager.grouping import Grouping
     from packager.model import App, Project
+    from packager.plan import Plan
     from packager.targets import Artifact, Target
 
 type Report = Callable[[str], None]
@@ -97,7 +100,6 @@ def _build(
 ) -> BuildResult:
     from packager.examine import examine  # noqa: PLC0415
     from packager.plan import patterns, plan  # noqa: PLC0415
-    from packager.sbom import write as write_sboms  # noqa: PLC0415
 
     check_place(root, out)
     replaced = _replaced(out)
@@ -117,14 +119,8 @@ def _build(
     found = (*found, *planned.diagnostics)
     with staged(out) as fresh:
         old = _Old(out, previous)
-        made = [
-            _write(app.project, part, planned.targets[part.runtime], fresh, old, report)
-            for part in planned.parts
-        ]
-        built = _manifest(app, examination.environment, planned.grouping, made)
-        untested = [item for item in made if item.fresh or not (previous and previous.checked)]
-        found = (*found, *_judge(_of_artifacts(app, built, fresh, made, untested, report), check=check))
-        write_sboms(fresh, built, {item.function.name: item.part.distributions for item in made})
+        built, of_artifacts = _artifacts(app, examination.environment, planned, fresh, old, report)
+        found = (*found, *_judge(of_artifacts, check=check))
         (fresh / manifest.FILE_NAME).write_text(manifest.to_json(built), encoding="utf-8")
         record = fingerprint.take(
             fresh,
@@ -139,6 +135,34 @@ def _build(
         # in somebody's repository, like the caches of other tools: never committed by accident
         (out / ".gitignore").write_text("*\n", encoding="utf-8")
     return BuildResult(built, out, changed=True, diagnostics=found, previous=replaced)
+
+
+def _artifacts(
+    app: "App", environment: manifest.Environment, planned: "Plan", fresh: Path, old: "_Old", report: Report
+) -> tuple[Manifest, tuple[Diagnostic, ...]]:
+    """Write all but the manifest into `fresh`; with it, what is wrong with the artifacts.
+
+    The nodejs ones are tested, which is waiting for other processes, while the edge functions are frozen.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    from packager import budget, sbom  # noqa: PLC0415
+    from packager.smoke import smoke_test  # noqa: PLC0415
+
+    def written(runtime: manifest.Runtime) -> list[Made]:
+        parts = [part for part in planned.parts if part.runtime == runtime]
+        return [_write(app.project, part, planned.targets[runtime], fresh, old, report) for part in parts]
+
+    nodejs = written("nodejs")
+    untested = [item for item in nodejs if item.fresh or not (old.record and old.record.checked)]
+    with ThreadPoolExecutor(1) as meanwhile:
+        test = partial(smoke_test, app.project, environment, fresh, untested, report)
+        tested = meanwhile.submit(copy_context().run, test)
+        made = sorted([*nodejs, *written("edge")], key=lambda item: item.function.name)
+        built = _manifest(app, environment, planned.grouping, made)
+        carried = {item.function.name: item.part.distributions for item in made}
+        sbom.write(fresh, built, carried)
+        return built, (*budget.judge(app.project, fresh, built.functions, carried), *tested.result())
 
 
 def _manifest(
@@ -159,19 +183,6 @@ def _manifest(
     lost = [row.path for row in built.routes if row.function not in names]
     assert not lost, f"{lost} are in no artifact"
     return built
-
-
-def _of_artifacts(
-    app: "App", built: Manifest, out: Path, made: Sequence["Made"], untested: Sequence["Made"], report: Report
-) -> tuple[Diagnostic, ...]:
-    """What is wrong with the artifacts in `out`: their weight, and what the test of those `untested` finds."""
-    from packager import budget, smoke  # noqa: PLC0415
-
-    carried = {item.function.name: item.part.distributions for item in made}
-    return (
-        *budget.judge(app.project, out, built.functions, carried),
-        *smoke.smoke_test(app.project, built.environment, out, untested, report),
-    )
 
 
 def _replaced(out: Path) -> Manifest | None:

@@ -18,6 +18,7 @@ from packager.include import included
 from packager.literals import bindings
 from packager.lock import declared
 from packager.model import App, Distribution, Loader, Project, Route
+from packager.module_reach import module_reach
 from packager.site_packages import SitePackages, kept, left_to_runtime
 from packager.snapshot import Entrypoint
 from packager.sources import Source, read
@@ -36,7 +37,8 @@ class Contents:
     """An artifact's Python side and its limits: bytes, seconds, MB. `entries` are sorted by name.
 
     `entrypoints` are the modules that the app imports itself. Unless `strict`, one that fails to be imported is
-    no reason to make no artifact.
+    no reason to make no artifact. `early` are the modules, of the project and of distributions, that are imported while
+    a function starts.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Contents:
     max_body_size: int
     max_duration: int
     memory: int
+    early: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,18 @@ def part(
         ("packager's runtime", Entry(table.PATH, table.to_json(route_table(app, function, names)).encode())),
         *(("packager's runtime", entry) for entry in _edge_entries(app, function, files)),
     ]
-    modules = ((app.project.root / file).read_bytes() for file in function.reach.files)
+    modules = {file: (app.project.root / file).read_bytes() for file in function.reach.files}
+    left = left_to_runtime(site, _provided(app, function))
+    reached = module_reach(
+        distributions,
+        runtimes_folder(),
+        modules,
+        known=_known(app.project, function, left),
+        keep=app.project.settings.keep,
+    )
     theirs = [
         (f"{row.wheel.name} {row.wheel.version}", entry)
-        for row, entry in carried_files(distributions, modules)
+        for row, entry in carried_files(distributions, modules.values(), reached.left_out)
     ]
     contents = Contents(
         name=function.name,
@@ -102,9 +113,9 @@ def part(
         max_body_size=max(route.max_body_size for route in function.routes),
         max_duration=max(route.max_duration for route in function.routes),
         memory=max(route.memory for route in function.routes),
+        early=frozenset((*modules, *reached.early)),
     )
     key = _key(contents, target, ours, distributions)
-    left = left_to_runtime(site, _provided(app, function))
     middleware = tuple(sorted(row.file for row in function.middleware))
     return Part(contents, function.runtime, distributions, key, left, middleware)
 
@@ -121,6 +132,13 @@ def project_files(app: App, function: Function) -> tuple[str, ...]:
     for route in function.routes:
         found.update(route_files(project, route))
     return tuple(sorted(found))
+
+
+def _known(project: Project, function: Function, provided: Iterable[Distribution]) -> set[str]:
+    """The top-level names of the project's modules and of what is left to the runtime."""
+    prefix = f"{project.import_root}/" if project.import_root else ""
+    names = (file.removeprefix(prefix).partition("/")[0].removesuffix(".py") for file in function.reach.files)
+    return {*names, *(name for row in provided for name in row.modules)}
 
 
 def route_files(project: Project, route: Route) -> tuple[str, ...]:
@@ -267,5 +285,8 @@ def _key(
         [contents.loader, contents.strict] if contents.entrypoints else [],
         [[entry.name, hashlib.sha256(_content(entry)).hexdigest()] for _, entry in ours],
         [row.wheel.sha256 for row in distributions],
+        # with these the whole of it is known: what else is left out, and compiled, follows from the above
+        [entry.name for entry in contents.entries],
+        sorted(contents.early),
     ]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

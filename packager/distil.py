@@ -5,16 +5,13 @@ by the same distilled runtime.
 """
 
 import hashlib
-import os
 import shutil
-import subprocess
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from packager import node, pyodide
 from packager.cache import cache_dir
-from packager.errors import ToolError
 
 SCRIPT = "pyodide.js"
 MODULE = "pyodide.wasm"
@@ -35,25 +32,28 @@ _WORKER = (
 )
 
 
-def distilled(libraries: Sequence[Path], worker: Path) -> Path:
+def distilled(libraries: Sequence[Path], worker: Path, report: Callable[[str], None]) -> Path:
     """The cached folder with the runtime for the dynamic libraries (`.so`) that an app may load.
 
-    `worker` is the folder with the worker's scripts. The first call for a set of libraries takes some 10 s:
-    before it is kept, the runtime is compared with Pyodide itself, loaded and restored. Raises `ToolError` if
-    they differ, or if Pyodide is not to be had.
+    `worker` is the folder with the worker's scripts. The first call for a set of libraries takes some 10 s, which
+    `report` is told: before it is kept, the runtime is compared with Pyodide itself, loaded and restored. Raises
+    `ToolError` if they differ, or if Pyodide is not to be had.
     """
-    prepared, source = pyodide.prepare(), pyodide.fetch()
+    prepared, source = pyodide.prepare(report), pyodide.fetch(report)
     key = _key(libraries, worker)
     folder = cache_dir() / f"runtime-{pyodide.VERSION}-{key}"
     if not pyodide.complete(folder, _FILES):
+        purpose = (
+            "for the compiled packages of this app" if libraries else "for apps without compiled packages"
+        )
+        report(f"making the edge runtime {purpose}, once: some 10 s")
         with pyodide.scratch() as name:
             area = Path(name)
             fresh = area / "runtime"
             fresh.mkdir()
             tools = _tools(area / "tools", source)
-            _run(
-                [tools / "distil.mjs", source, fresh, *libraries], [area, source, *libraries], fresh, "distil"
-            )
+            access = node.Access((area, source, *libraries), (fresh,))
+            _run(tools / "distil.mjs", [source, fresh, *libraries], access)
             _smoke(area, tools, prepared, fresh, worker)
             pyodide.publish(fresh, folder, _FILES)
     return folder
@@ -83,40 +83,16 @@ def _smoke(area: Path, tools: Path, prepared: Path, runtime: Path, worker: Path)
     for name in _WORKER:
         shutil.copyfile(worker / name, folder / name)
     zipfile.ZipFile(folder / "app.zip", "w").close()
-    words = [
-        tools / "smoke.mjs",
-        prepared,
-        runtime,
-        prepared / "python_stdlib.zip",
-        folder,
-        tools / "probes.py",
-    ]
-    _run(words, [area, prepared], folder, "check")
+    words = [prepared, runtime, prepared / "python_stdlib.zip", folder, tools / "probes.py"]
+    _run(tools / "smoke.mjs", words, node.Access((area, prepared), (folder,)))
 
 
-def _run(words: Sequence[Path], readable: Sequence[Path], writable: Path, purpose: str) -> None:
-    command = [str(node.node()), "--permission", f"--allow-fs-write={writable}"]
-    # a temporary folder may be named by a symbolic link, and what Node opens is where it leads
-    command += [f"--allow-fs-read={os.path.realpath(path)}" for path in readable]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own Node and our own scripts
-            [*command, *(os.path.realpath(word) for word in words)],
-            env={},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(
-            f"Node did not {purpose} Pyodide within {TIMEOUT_SECONDS} seconds",
-            hint="Try again when the machine is less busy; this is done once.",
-        ) from error
-    if done.returncode:
-        lines = [line[:500] for line in done.stderr.strip().splitlines() if not line.startswith("    at ")]
-        raise ToolError(
-            f"The runtime distilled from Pyodide {pyodide.VERSION} cannot be used: {' '.join(lines[-8:])}",
-            hint='Set loader = "stock" in [tool.packager.edge]: it starts more slowly and needs no such runtime.',
-        )
+def _run(script: Path, words: Sequence[Path], access: node.Access) -> None:
+    node.run(
+        script,
+        words,
+        access=access,
+        timeout=TIMEOUT_SECONDS,
+        failure=f"The runtime distilled from Pyodide {pyodide.VERSION} cannot be used",
+        hint='Set loader = "stock" in [tool.packager.edge]: it starts more slowly and needs no such runtime.',
+    )

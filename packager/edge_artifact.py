@@ -45,15 +45,16 @@ def bundle(contents: Contents, out: Path, report: Report, scripts: Mapping[str, 
     root = out / "edge" / contents.name
     (root / "pyodide").mkdir(parents=True)
     sources = runtimes_folder() / "edge_worker"
-    made_scripts = worker_scripts(sources)
+    made_scripts = worker_scripts(sources, report)
     _copy(made_scripts, SCRIPTS, root)
     for name, script in scripts.items():
         shutil.copyfile(made_scripts / script, root / name)
     write_zip(root / _APP, contents.entries)
     (root / "pyodide-lock.json").write_bytes(edge_lock(contents.distributions))
-    runtime = _stock(root) if contents.loader == "stock" else _distilled(contents, root, sources)
+    stock = contents.loader == "stock"
+    runtime = _stock(root, report) if stock else _distilled(contents, root, sources, report)
     compiled = any(entry.name.endswith(".so") for entry in contents.entries)
-    if contents.loader == "stock" and compiled:
+    if stock and compiled:
         report(
             "Pyodide's own loader cannot freeze compiled packages: everything is imported when the worker starts"
         )
@@ -65,20 +66,20 @@ def bundle(contents: Contents, out: Path, report: Report, scripts: Mapping[str, 
     return Artifact(written, made)
 
 
-def _stock(root: Path) -> Path:
+def _stock(root: Path, report: Report) -> Path:
     """Put Pyodide with its own loader into the worker's folder."""
-    runtime = pyodide.prepare()
+    runtime = pyodide.prepare(report)
     _copy(runtime, pyodide.FILES, root / "pyodide")
     return runtime
 
 
-def _distilled(contents: Contents, root: Path, sources: Path) -> Path:
+def _distilled(contents: Contents, root: Path, sources: Path, report: Report) -> Path:
     """Put the distilled runtime into the worker's folder."""
     with tempfile.TemporaryDirectory() as name:
-        runtime = distil.distilled(_libraries(contents.entries, Path(name)), sources)
+        runtime = distil.distilled(_libraries(contents.entries, Path(name)), sources, report)
     _copy(runtime, (distil.SCRIPT, distil.RESTORED_MODULE), root / "pyodide")
     # Sources: what is imported while the worker runs is little, and as bytecode it is half as much again.
-    _copy(pyodide.fetch(), (_STDLIB,), root / "pyodide")
+    _copy(pyodide.fetch(report), (_STDLIB,), root / "pyodide")
     return runtime
 
 

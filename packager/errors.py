@@ -62,3 +62,7 @@ class ToolError(PackagerError):
     """A tool, the network, the disk or the cloud failed; the project is not at fault."""
 
     exit_status = 3
+
+
+class ToolTimeoutError(ToolError):
+    """A tool did not end in its time, and was ended."""

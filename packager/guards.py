@@ -7,7 +7,7 @@ from infra.manifest import Middleware
 from packager.model import App, Project, Route
 from runtimes.patterns import compile_path
 
-_SPECIAL = ":({\\"
+_SPECIAL = ":({\\%"
 
 
 def guards(app: App, routes: Iterable[Route], *, unmatched: bool) -> tuple[Middleware, ...]:
@@ -43,9 +43,10 @@ def can_meet(item: Middleware, route: Route) -> bool:
 
 def _can_match(matcher: Any, path: str) -> bool:
     source = matcher if isinstance(matcher, str) else matcher["source"]
-    if "[" not in path:
+    # an escape (`/caf%C3%A9`) is compared with the URL as it was sent, of which there are many for one route
+    if "[" not in path and "%" not in source:
         return compile_path(source).match(path) is not None
     literal = source[: min((source.index(char) for char in _SPECIAL if char in source), default=len(source))]
     # the slash before a parameter belongs to it, and goes with an optional one
-    literal, fixed = literal.rstrip("/"), path[: path.index("[")]
+    literal, fixed = literal.rstrip("/"), path.partition("[")[0]
     return fixed.startswith(literal) or literal.startswith(fixed.rstrip("/"))

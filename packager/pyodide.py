@@ -3,9 +3,8 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,18 +47,20 @@ _TOOLS = ("acorn", "aws4fetch", "esbuild", "terser")
 _TOOL_SIZES: dict[str, int | None] = {f"node_modules/{name}/package.json": None for name in _TOOLS}
 _PRECOMPILE = Path(__file__).with_name("precompile.py")
 _DRIVER = LOCK_FOLDER / "precompile.mjs"
+_TIMEOUT_SECONDS = 300
 
 
-def fetch() -> Path:
+def fetch(report: Callable[[str], None]) -> Path:
     """The cached folder with Pyodide's files as npm delivers them, and in `node_modules` what rewrites them.
 
-    The first call downloads about 7 MB with npm, later calls need neither npm nor a network. Raises `ToolError`
-    if the download fails.
+    The first call downloads about 7 MB with npm, which `report` is told; later calls need neither npm nor a
+    network. Raises `ToolError` if the download fails.
     """
     folder = cache_dir() / f"pyodide-{VERSION}"
     if cached() is None:
         with scratch() as name:
             downloaded = Path(name) / "download"
+            report(f"downloading Pyodide {VERSION}, once")
             try:
                 node.install(LOCK_FOLDER, downloaded)
             except ToolError as error:
@@ -99,15 +100,16 @@ def patched(source: str) -> str:
     return source
 
 
-def prepare() -> Path:
+def prepare(report: Callable[[str], None]) -> Path:
     """The cached folder with Pyodide's own loader, fit for the sandbox: the `pyodide/` of a worker that uses it.
 
     Those of `fetch`, patched, the standard library as bytecode: the same bytes on every machine. The first
-    call runs Pyodide for some 5 s. Raises `ToolError` as `fetch` and `patched` do, or if Pyodide fails.
+    call runs Pyodide for some 5 s, which `report` is told. Raises `ToolError` as `fetch` and `patched` do, or if
+    Pyodide fails.
     """
     folder = cache_dir() / f"pyodide-{VERSION}-{_recipe()}"
     if not complete(folder, _PREPARED_SIZES):
-        source = fetch()
+        source = fetch(report)
         with scratch() as name:
             fresh = Path(name) / "files"
             fresh.mkdir()
@@ -116,6 +118,7 @@ def prepare() -> Path:
             text = (source / _PATCHED).read_text(encoding="utf-8")
             (fresh / _PATCHED).write_text(patched(text), encoding="utf-8", newline="")
             compiled = Path(name) / _STDLIB
+            report("compiling Pyodide's standard library, once: some 5 s")
             _precompile(fresh, compiled)
             compiled.replace(fresh / _STDLIB)
             publish(fresh, folder, _PREPARED_SIZES)
@@ -129,18 +132,14 @@ def _recipe() -> str:
 
 
 def _precompile(folder: Path, target: Path) -> None:
-    words = [str(node.node()), "--permission", f"--allow-fs-read={folder}", f"--allow-fs-read={_PRECOMPILE}"]
-    words += [f"--allow-fs-read={_DRIVER}", f"--allow-fs-write={target}"]
-    words += [str(_DRIVER), str(folder), str(_PRECOMPILE), str(target)]
-    done = subprocess.run(  # noqa: S603 - our own Node and our own script
-        words, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    node.run(
+        _DRIVER,
+        [folder, _PRECOMPILE, target],
+        access=node.Access((folder, _PRECOMPILE, _DRIVER), (target,)),
+        timeout=_TIMEOUT_SECONDS,
+        failure=f"Pyodide {VERSION} could not compile its standard library",
+        hint=f"Remove {cache_dir()} and run the command again.",
     )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ToolError(
-            f"Pyodide {VERSION} could not compile its standard library: {reason[:500]}",
-            hint=f"Remove {cache_dir()} and run the command again.",
-        )
 
 
 def complete(folder: Path, sizes: Mapping[str, int | None]) -> bool:

@@ -110,7 +110,7 @@ def without_wheel(
                 file=item.file,
                 line=item.line,
                 column=item.column,
-                message=_why_absent(absent, site.platform, required_by),
+                message=why_absent(absent, site.platform, required_by),
                 hint=_instead(absent, required_by, elsewhere(absent.name)),
                 chain=item.chain,
             )
@@ -118,7 +118,8 @@ def without_wheel(
     return tuple(found)
 
 
-def _why_absent(absent: Absent, platform: str, required_by: str | None) -> str:
+def why_absent(absent: Absent, platform: str, required_by: str | None = None) -> str:
+    """Why a platform has no such distribution; `required_by` is another one that needs it."""
     name = f"{absent.name} {absent.version}" + (f" (required by {required_by})" if required_by else "")
     if absent.instead:
         return f"{name} is what nodejs gets, and {platform} would get {absent.instead}"

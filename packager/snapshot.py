@@ -7,15 +7,13 @@ an error.
 
 import hashlib
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from packager import node, pyodide
-from packager.errors import ProjectError, ToolError
+from packager.errors import ProjectError, ToolError, ToolTimeoutError
 from packager.model import Loader
 
 HEAP = "heap.bin"
@@ -109,12 +107,23 @@ def freeze(
 
 def _imported(worker: Worker, settings: Mapping[str, Any], report: Callable[[str], None]) -> dict[str, Any]:
     """The report of runtimes/edge/start.py on what the imports did."""
-    loader = pyodide.prepare()
+    loader = pyodide.prepare(report)
     folder, scripts = worker.folder, pyodide.LOCK_FOLDER
-    words: list[Path | str] = [scripts / "snapshot.mjs", loader, worker.runtime, worker.scripts, folder]
-    words.append(json.dumps(settings))
-    readable = [folder, loader, worker.runtime, worker.scripts, *(scripts / name for name in _SCRIPTS)]
-    lines = _run(words, readable, [folder / HEAP, folder / LIBRARIES], "importing the edge routes")
+    readable = (folder, loader, worker.runtime, worker.scripts, *(scripts / name for name in _SCRIPTS))
+    try:
+        lines = node.run(
+            scripts / "snapshot.mjs",
+            [loader, worker.runtime, worker.scripts, folder, json.dumps(settings)],
+            access=node.Access(readable, (folder / HEAP, folder / LIBRARIES)),
+            timeout=TIMEOUT_SECONDS,
+            failure="importing the edge routes failed",
+            hint='Try loader = "stock" in [tool.packager.edge], which is slower and needs less.',
+        )
+    except ToolTimeoutError as error:
+        raise ProjectError(
+            f"importing the edge routes did not end within {TIMEOUT_SECONDS} seconds",
+            hint="A module waits or loops while it is imported: move that into a handler.",
+        ) from error
     for line in lines[:-1]:
         report(line)
     found: dict[str, Any] = json.loads(lines[-1])
@@ -166,57 +175,17 @@ def _check(found: Mapping[str, Any]) -> None:
 def _warm(worker: Worker, report: Callable[[str], None]) -> tuple[str, ...]:
     """Write the code cache. It is only an accelerator: without it the worker compiles for itself."""
     script, code = pyodide.LOCK_FOLDER / _WARM, worker.folder / CODE
-    words, readable = [script, worker.scripts, worker.folder], [worker.folder, worker.scripts, script]
     try:
-        _run(words, readable, [code], "compiling ahead")
+        node.run(
+            script,
+            [worker.scripts, worker.folder],
+            access=node.Access((worker.folder, worker.scripts, script), (code,)),
+            timeout=TIMEOUT_SECONDS,
+            failure="no code cache, the worker will start more slowly",
+            hint="Build again when the machine is less busy.",
+        )
     except ToolError as error:
-        report(f"no code cache, the worker will start more slowly: {error.message}")
+        report(error.message)
         code.unlink(missing_ok=True)
         return ()
     return (CODE,)
-
-
-def _run(
-    words: Sequence[Path | str],
-    readable: Iterable[Path],
-    writable: Iterable[Path],
-    purpose: str,
-) -> list[str]:
-    """The lines that a script of ours prints, in a Node without environment that may read and write these paths."""
-    command = [str(node.node()), "--permission"]
-    command += [f"--allow-fs-read={os.path.realpath(path)}" for path in readable]
-    command += [f"--allow-fs-write={os.path.realpath(path)}" for path in writable]
-    # a temporary folder may be named by a symbolic link, and what Node opens is where it leads
-    command += [os.path.realpath(word) if isinstance(word, Path) else word for word in words]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own Node and our own scripts
-            command,
-            env={},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ProjectError(
-            f"{purpose} did not end within {TIMEOUT_SECONDS} seconds",
-            hint="A module waits or loops while it is imported: move that into a handler.",
-        ) from error
-    if done.returncode:
-        raise ToolError(
-            f"{purpose} failed: {_essence(done.stderr) or f'exit status {done.returncode}'}",
-            hint='Try loader = "stock" in [tool.packager.edge], which is slower and needs less.',
-        )
-    return done.stdout.splitlines()
-
-
-def _essence(stderr: str) -> str:
-    """What Node or Python says at the end, without the script's own source, which is one line of a megabyte."""
-    lines = [
-        line
-        for line in stderr.splitlines()
-        if len(line) < 1000 and not line.startswith(("    at ", "Node.js "))
-    ]
-    return " ".join(" ".join(lines[-6:]).split())

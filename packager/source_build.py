@@ -7,6 +7,7 @@ built by uv, which serves every platform if it is pure Python. What then has non
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from packager.cache import cache_dir
 from packager.edge_lock import EMSCRIPTEN
 from packager.errors import ProjectError, ToolError
 from packager.model import Project, Wheel
+from packager.resolve import PYODIDE_TAG
 
 _TIMEOUT_SECONDS = 1800
 _EPOCH = "315532800"
@@ -108,7 +110,8 @@ def _made(
 ) -> Path:
     """The wheel that a builder makes of a source distribution, from the cache if it was made before."""
     tool = Path(words[0]).stem
-    key = hashlib.sha256(f"{sdist.sha256} {tool} {sys.version} {sys.platform}".encode()).hexdigest()[:32]
+    made_for = PYODIDE_TAG if tool == "pyodide" else f"{sys.version} {sys.platform} {platform.machine()}"
+    key = hashlib.sha256(f"{sdist.sha256} {tool} {made_for}".encode()).hexdigest()[:32]
     folder = cache_dir() / "built" / key
     if not folder.is_dir():
         if offline:
@@ -122,9 +125,12 @@ def _made(
             wheels.download(sdist, source)
             out.mkdir()
             _run(project, sdist, [*words, str(out), str(source)], Path(name))
-            # another build may have been first: its folder has the same contents
-            if not folder.is_dir():
+            try:
                 out.rename(folder)
+            except OSError:
+                # another build may have been first: its folder has the same contents
+                if not folder.is_dir():
+                    raise
     found = sorted(folder.glob("*.whl"))
     if len(found) != 1:
         shutil.rmtree(folder)

@@ -25,11 +25,6 @@ _TASK_ROOT = "/var/task"
 """The artifact's root on Lambda; here it stands for the project's root, wherever that is."""
 
 _MAX_DEPTH = 40
-_WORTH_READING = re.compile(
-    r"__file__|open|path|get_data|resources|connect|listdir|scandir|walk|read_|getline|numpy"
-    r"|FileResponse|FileSystemLoader|StaticFiles|Templates",
-    re.IGNORECASE,
-)
 _READERS = frozenset(
     (
         *("builtins.open", "io.open", "io.open_code", "io.FileIO", "codecs.open", "os.open", "os.stat"),
@@ -82,6 +77,11 @@ _RESOURCES = frozenset(
         *("importlib.resources.read_binary", "importlib.resources.read_text", "pkgutil.get_data"),
     )
 )
+
+_TABLES = (_READERS, _LISTERS, _PATH_TYPES, _HERE, _RESOURCES)
+_WORDS = {"__file__", "files", "path", *(name.rpartition(".")[2] for table in _TABLES for name in table)}
+_WORTH_READING = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS))})\b")
+"""A source without any of these words reads nothing by a literal path, and need not be walked."""
 
 
 @dataclass(frozen=True, slots=True)

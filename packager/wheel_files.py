@@ -3,11 +3,12 @@
 Type stubs and `py.typed` are for type checkers, bytecode is made anew, and a package's own `tests` folder is for its
 authors. A folder of tests or the stubs stay as soon as any code that is carried names them: some distributions
 borrow from their tests (`numpy.testing`), or import lazily by their stubs (`lazy_loader.attach_stub`).
-`METADATA`, `entry_points.txt` and licences stay; `importlib.metadata` reads the first two, and the law the last.
+`METADATA`, `entry_points.txt` and licences stay; `importlib.metadata` reads the first two, and the law the last. Of
+`METADATA` the description goes, which is the project's page on PyPI.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -17,13 +18,15 @@ from packager.model import Distribution
 
 _TESTS = frozenset(("test", "tests"))
 _NEVER = frozenset((".pyc", ".pyo"))
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+_SBOM = re.compile(r"[^/]+\.dist-info/sboms/")
 # import statements, bracketed ones too, and texts without spaces that could be a dotted name or a path
 _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.MULTILINE
 )
 _TEXT = re.compile(rb"""["']([\w./-]*\btests?\b[\w./-]*)["']""")
 _WORD = re.compile(rb"\btests?\b")
-_STUB_READER = re.compile(rb"attach_stub|\.pyi\b")
+_STUB_READER = re.compile(rb"""\battach_stub\b|\.pyi["']""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,12 @@ class _Named:
 
 
 def carried_files(
-    distributions: Sequence[Distribution], ours: Iterable[bytes]
+    distributions: Sequence[Distribution], ours: Iterable[bytes], left_out: Collection[str]
 ) -> Iterator[tuple[Distribution, Entry]]:
-    """The entries of an artifact that come from `distributions`; `ours` are the sources of the project's modules."""
+    """The entries of an artifact that come from `distributions`, without the modules `left_out`.
+
+    `ours` are the sources of the project's modules.
+    """
     listed = {row: _listed(row.folder) for row in distributions}
     borrowed: frozenset[str] = frozenset()
     if any(_in_tests(entry.name) for entries in listed.values() for entry in entries):
@@ -57,7 +63,7 @@ def carried_files(
         for entry in entries:
             if _in_tests(entry.name) and not keeps_tests:
                 continue
-            if entry.name.endswith(".pyi") and not named.stubs:
+            if entry.name in left_out or (entry.name.endswith(".pyi") and not named.stubs):
                 continue
             yield row, entry
 
@@ -65,11 +71,20 @@ def carried_files(
 @lru_cache(maxsize=1024)
 def _listed(folder: Path) -> tuple[Entry, ...]:
     """The files of an unpacked wheel, without what no artifact has. The store never changes them."""
-    return tuple(
-        Entry(path.relative_to(folder).as_posix(), path, bool(path.stat().st_mode & 0o100))
-        for path in folder.rglob("*")
-        if path.suffix not in _NEVER and path.name != "py.typed" and path.is_file()
-    )
+    found = []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix in _NEVER or path.name == "py.typed" or _SBOM.match(name) or not path.is_file():
+            continue
+        source = _without_description(path.read_bytes()) if _METADATA.fullmatch(name) else path
+        found.append(Entry(name, source, bool(path.stat().st_mode & 0o100)))
+    return tuple(found)
+
+
+def _without_description(metadata: bytes) -> bytes:
+    """The header fields; the description is the body (core metadata 2.1 and later)."""
+    head, separator, _ = metadata.replace(b"\r\n", b"\n").partition(b"\n\n")
+    return head + separator
 
 
 def _in_tests(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Why a route runs where it does, and why a distribution, a module or a file is in an artifact or is not."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,22 +10,26 @@ from typing import Literal
 from infra import manifest
 from infra.manifest import DeclaredRuntime, Middleware, Runtime
 from packager import grouping
-from packager.bundle import carried
+from packager.bundle import carried, project_files
 from packager.diagnostics import Diagnostic
 from packager.errors import UsageError
 from packager.examine import Examination
 from packager.functions import Function, functions, platform_of
 from packager.guards import guards, is_rewritten
 from packager.imports import Import, locate, reach
+from packager.include import is_secret
 from packager.lock import declared
 from packager.mentions import mentioned
 from packager.model import App, Distribution, Route
-from packager.site_packages import SitePackages, locked
+from packager.site_packages import SitePackages, left_to_runtime, locked, why_absent
+from packager.stdlib import ALWAYS_THERE, has_module
 from packager.targets import target_of
 from packager.weight import Weight, by_distribution, pieces, sum_of
 from runtimes.routing import BadPathError, Router
 
 type Kind = Literal["distribution", "file", "module"]
+
+DATA_FILE = "it is a data file: a pattern or a literal path names it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,13 @@ def why(examined: Examination, name: str, out: Path | None = None) -> RouteAnswe
         return _of_route(examined, planned, route, rows[route.path].reason)
     file = _file(app, name)
     if file is not None:
-        return ThingAnswer(file, "file", tuple(_of_file(item, file, artifacts) for item in planned))
+        return ThingAnswer(file, "file", tuple(_of_file(app, item, file, artifacts) for item in planned))
     distribution = _distribution(examined.sites, name)
     if distribution is not None:
         found = tuple(_of_distribution(examined, item, distribution, artifacts) for item in planned)
         return ThingAnswer(distribution, "distribution", found)
     if any(_imports(item, name) for item in planned):
-        return ThingAnswer(name, "module", tuple(_of_module(item, name) for item in planned))
+        return ThingAnswer(name, "module", tuple(_of_module(app, item, name) for item in planned))
     raise _unknown(examined, planned, name)
 
 
@@ -117,9 +122,12 @@ def route_named(app: App, name: str) -> Route | None:
     if not name.startswith("/"):
         return None
     base = app.project.settings.site.base_path if app.project.settings.site else ""
-    path = name.partition("?")[0].removeprefix(base) or "/"
+    path = name.partition("?")[0]
+    if f"{path}/".startswith(f"{base}/"):
+        path = path.removeprefix(base) or "/"
     try:
-        match = Router([(route.path, route) for route in app.routes]).match(path.encode())
+        # what the shell gave that is no UTF-8 is sent as it is, and then no path
+        match = Router([(route.path, route) for route in app.routes]).match(os.fsencode(path))
     except BadPathError:
         return None
     return match.value if match else None
@@ -127,12 +135,13 @@ def route_named(app: App, name: str) -> Route | None:
 
 def _file(app: App, name: str) -> str | None:
     """The project's file that a path or a dotted name means."""
-    path = name.removeprefix("./")
-    if path.endswith(".py"):
-        return path if (app.project.root / path).is_file() else None
+    root = app.project.root
+    path = Path(os.path.normpath(root / name))
+    if path.is_relative_to(root) and path.is_file():
+        return path.relative_to(root).as_posix()
     if not all(part.isidentifier() for part in name.split(".")):
         return None
-    found = locate(app.project.root, app.project.import_root, name.split("."))
+    found = locate(root, app.project.import_root, name.split("."))
     return found.files[-1] if found.complete and found.files else None
 
 
@@ -253,37 +262,54 @@ def _of_distribution(
     chain = chains(examined, function, there).get(name, ())
     version = next((row.wheel.version for row in there if row.wheel.name == name), None)
     if version is None:
-        return Presence(
-            function.name, function.runtime, False, None, chain, _why_not(site, name, bool(chain))
-        )
+        reason = _why_not(examined, function, name, needed=bool(chain))
+        return Presence(function.name, function.runtime, False, None, chain, reason)
     artifact = artifacts.get(function.name)
     weight = by_distribution(artifact, there).get(name) if artifact else None
     return Presence(function.name, function.runtime, True, version, chain, "", weight)
 
 
-def _why_not(site: SitePackages, name: str, needed: bool) -> str:
+def _why_not(examined: Examination, function: Function, name: str, *, needed: bool) -> str:
+    site = examined.sites[function.runtime]
     if name in site.absent:
-        absent = site.absent[name]
-        return f"{name} {absent.version} has no wheel for {site.platform}"
+        return why_absent(site.absent[name], site.platform)
+    left = examined.app.project.settings.nodejs.provided if function.runtime == "nodejs" else ()
+    if name in {row.wheel.name for row in left_to_runtime(site, left)}:
+        return "it is left to Lambda or a layer: `provided` in [tool.packager.lambda]"
     if name not in site.distributions:
         return f"a marker keeps it from {site.platform}"
     return "its imports are never reached" if needed else "nothing in it imports it"
 
 
-def _of_file(function: Function, file: str, artifacts: Mapping[str, Path]) -> Presence:
+def _of_file(app: App, function: Function, file: str, artifacts: Mapping[str, Path]) -> Presence:
+    if file not in project_files(app, function):
+        return Presence(function.name, function.runtime, False, None, (), _why_no_file(file))
     chain = function.reach.chains.get(file)
     if chain is None:
-        return Presence(function.name, function.runtime, False, None, (), "nothing in it imports it")
-    entry = "it is a route or middleware of the function" if not chain else ""
+        chain, entry = (), DATA_FILE
+    else:
+        entry = "it is a route or middleware of the function" if not chain else ""
     artifact = artifacts.get(function.name)
     weight = sum_of(item.weight for item in pieces(artifact) if item.name == file) if artifact else None
     return Presence(function.name, function.runtime, True, None, chain, entry, weight)
 
 
-def _of_module(function: Function, name: str) -> Presence:
+def _why_no_file(file: str) -> str:
+    if is_secret(file):
+        return "a file of such a name is never put into an artifact"
+    return "nothing in it imports it" if file.endswith(".py") else "no pattern and no literal path names it"
+
+
+def _of_module(app: App, function: Function, name: str) -> Presence:
     found = sorted(_imports(function, name), key=lambda item: (item.guarded, item.lazy, len(item.chain)))
     if not found:
         return Presence(function.name, function.runtime, False, None, (), "nothing in it imports it")
+    top = name.partition(".")[0]
+    platform = platform_of(app.project.settings, function.runtime)
+    # a library that is tried for (`except ImportError`) need not be anywhere
+    if top not in ALWAYS_THERE and not has_module(platform, top):
+        reason = "no dependency that is known provides it"
+        return Presence(function.name, function.runtime, False, None, found[0].chain, reason)
     return Presence(function.name, function.runtime, True, None, found[0].chain, "of Python or its runtime")
 
 

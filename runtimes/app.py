@@ -4,8 +4,6 @@ One request goes through: the method's token, the canonical path, the size of th
 in, the route's handler, and the headers that middleware, `cors` and `revalidate` add.
 """
 
-import asyncio
-import inspect
 import logging
 import sys
 from pathlib import Path
@@ -17,13 +15,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from runtimes import chain, conditional, cors, handlers, table
 from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
-from runtimes.context import AfterCallback, RequestContext, enter
+from runtimes.context import RequestContext, enter, run_after
 from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
 from runtimes.requests import CDN, OVERSIZED, PUBLIC_URL, VIEWER_ORIGIN, BadJSONError, Request
 from runtimes.responses import Response
 from runtimes.routing import HOST_HEADER, BadPathError, Match, resolve_dots
-from runtimes.table import METHODS, RouteEntry, Table
+from runtimes.table import METHODS, RouteEntry, Table, answers_unknown
 
 if TYPE_CHECKING:
     from runtimes.site import CompiledSite
@@ -67,6 +65,7 @@ class App:
             PUBLIC_URL: routes.public_url,
         }
         self.locator = Locator(routes.routes, self.site)
+        self._served = {self.function, None} if answers_unknown(routes) else {self.function}
         self.middleware = chain.load(root, routes.middleware, importer)
         self.handlers: dict[str, dict[str, handlers.Handler]] = {
             entry.file: handlers.handlers_of(importer(root, entry.file), entry.file)
@@ -76,7 +75,7 @@ class App:
 
     def owns(self, raw_path: bytes) -> bool:
         """False if another function of the app serves this path."""
-        return self.locator.function_of(raw_path) in (None, self.function)
+        return self.locator.function_of(raw_path) in self._served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,7 +91,7 @@ class App:
         await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
         context.answered = True
         if context.after:
-            await _run_after(context.after)
+            await run_after(context.after)
 
     def _own_scope(self, scope: Scope) -> Scope:
         """A scope of our own, with the ASGI version that streams without a task group.
@@ -374,20 +373,6 @@ def _without_body(send: Send) -> Send:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
-
-
-async def _run_after(callbacks: list[AfterCallback]) -> None:
-    """Run what `after()` collected, in order; callbacks may add more."""
-    for callback in callbacks:
-        try:
-            if inspect.iscoroutinefunction(callback) or sys.platform == "emscripten":
-                result = callback()
-            else:
-                result = await asyncio.to_thread(callback)
-            if inspect.isawaitable(result):
-                await result
-        except Exception:
-            logger.exception("a function passed to after() failed")
 
 
 async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:

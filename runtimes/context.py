@@ -3,6 +3,10 @@
 Kept in a context variable, so that requests that run at the same time do not see each other.
 """
 
+import asyncio
+import inspect
+import logging
+import sys
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,6 +16,8 @@ from starlette.responses import Response
 
 from runtimes.cookie import CookieStore
 from runtimes.requests import Request
+
+logger = logging.getLogger("runtimes")
 
 type AfterCallback = Callable[[], Awaitable[object] | object]
 type ResponseCallback = Callable[[Response], None]
@@ -89,3 +95,17 @@ def on_response(callback: ResponseCallback) -> None:
 def route() -> str | None:
     """The path of the route that answers, such as `/api/users/[id]`; None if there is none, or not yet."""
     return current("route").route
+
+
+async def run_after(callbacks: list[AfterCallback]) -> None:
+    """Run what `after()` collected, in order; callbacks may add more."""
+    for callback in callbacks:
+        try:
+            if inspect.iscoroutinefunction(callback) or sys.platform == "emscripten":
+                result = callback()
+            else:
+                result = await asyncio.to_thread(callback)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("a function passed to after() failed")

@@ -78,6 +78,16 @@ class Table:
     cdn_functions: tuple[str, ...] = ()
 
 
+def answers_unknown(table: Table) -> bool:
+    """Whether the function answers URLs without a route.
+
+    Before an API those are left to it: its first function has all of the middleware.
+    """
+    return table.function not in table.cdn_functions or all(
+        entry.function in table.cdn_functions for entry in table.routes
+    )
+
+
 def to_json(table: Table) -> str:
     """The table as its file's text. Equal tables give equal text."""
     return (

@@ -29,7 +29,7 @@ def run(folder: Path, script: str, files: Mapping[str, str], *, runtime: bool = 
         source = Path(str(find_spec(package).origin)).parent  # type: ignore[union-attr]
         shutil.copytree(source, app / package, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "script.py").write_text(script, encoding="utf-8")
-    words = [str(node()), str(_DRIVER), str(prepare()), str(folder / "script.py"), str(app)]
+    words = [str(node()), str(_DRIVER), str(prepare(print)), str(folder / "script.py"), str(app)]
     done = subprocess.run(
         words, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -19,7 +19,7 @@ def test_the_javascript_tests_pass() -> None:
 
 def test_the_javascript_types_hold(tmp_path: Path) -> None:
     tools = typescript() / "node_modules"
-    packages = pyodide.fetch() / "node_modules"
+    packages = pyodide.fetch(print) / "node_modules"
     # Where the packages are is known to nobody but the caches.
     types = {
         "acorn": "dist/acorn.d.mts",

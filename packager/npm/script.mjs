@@ -10,22 +10,18 @@ import { minify } from "terser";
  * @typedef {{ purpose: string, old: string, new: string, times?: number }} Patch
  */
 
-/** Members of Module that our own scripts and pyodide.mjs use. */
+/** Members of Module that nothing but our own scripts and pyodide.mjs uses; the uses in the script itself are seen. */
 const OURS = [
-  "FS",
-  "PATH",
-  "ERRNO_CODES",
   "ENV",
   "ExitStatus",
   "LDSO",
   "newDSO",
   "loadWebAssemblyModule",
-  "HEAPU8",
-  "HEAPU32",
-].concat(
-  ["addRunDependency", "removeRunDependency", "wasmTable", "_Py_Version", "runtimeKeepalivePush", "mergeLibSymbols"],
-  ["_emscripten_resize_heap", "__hiwire_immortal_add", "_jslib_init", "_init_pyodide_proxy", "_malloc", "_free"],
-);
+  "addRunDependency",
+  "removeRunDependency",
+  "_Py_Version",
+  "mergeLibSymbols",
+];
 
 /** Exports that are looked up by a name which no use of theirs shows. */
 const BY_NAME = ["__wasm_call_ctors", "__indirect_function_table", "main", "__main_argc_argv"];

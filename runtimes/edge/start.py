@@ -10,7 +10,6 @@ import importlib
 import json
 import logging
 import os
-import random
 import sys
 import traceback
 from collections.abc import Callable, Container
@@ -30,7 +29,7 @@ from runtimes.edge.bridge import Bridge, Host
 from runtimes.edge.httpx_import import install_httpx
 from runtimes.edge.watch import watching
 from runtimes.handlers import load_module, module_name
-from runtimes.randomness import generators, reseed
+from runtimes.randomness import Generators, generators, reseed
 
 logger = logging.getLogger("runtimes")
 
@@ -51,7 +50,7 @@ class _Prepared:
 
     root: Path
     bridge: Bridge | None = None
-    generators: list[random.Random] = field(default_factory=list)
+    generators: Generators = field(default_factory=list)
 
 
 _prepared: _Prepared | None = None
@@ -61,9 +60,8 @@ def prepare(root: str, settings: str) -> str:
     """Import what is unpacked in `root`, as far as it may be frozen. Returns a report as JSON.
 
     `settings` is JSON: `late` are the routes and middleware that are to be imported by `resume`, `preload` modules
-    of distributions to import in their stead. The report has the
-    `failures` of imports, what modules `read` from the environment, the `tasks` they left to the event loop, and
-    the `modules` of distributions that were imported.
+    of distributions to import in their stead. The report has the `failures` of imports, the `reads` of environment
+    variables, the `tasks` left to the event loop, and the `modules` of distributions that were imported.
     """
     global _prepared  # noqa: PLW0603 - the memory is the state
     options = json.loads(settings)

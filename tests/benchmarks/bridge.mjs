@@ -1,10 +1,19 @@
-// Time of one request inside a booted worker, from Exchange to Reply: node bridge.mjs ARTIFACT. Prints JSON.
+// Time of one request from Exchange to Reply, in a worker booted here and in one in its sandboxed child process:
+// node bridge.mjs ARTIFACT BATCHES REQUESTS. Prints JSON. What two processes cost at all on this machine is in `bare`: a
+// message of a request's size to a Node that sends one of an answer's size back.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { supervise } from "../../runtimes/edge_worker/supervisor.mjs";
+
 const [artifact, batches, size] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const { boot } = await import(pathToFileURL(join(artifact, "worker.mjs")).href);
-const worker = await boot({});
+const workers = {
+  here: await boot({}),
+  child: await supervise(pathToFileURL(`${artifact}/`), {}, { maxResponse: 2 ** 20 }),
+};
 const headers = [
   ["Host", "127.0.0.1:3000"],
   ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"],
@@ -33,8 +42,24 @@ const cases = {
   "a handler that waits once": () => exchange("GET", "/api/waits", null),
 };
 
-/** @param {() => object} request */
-async function microseconds(request) {
+const ECHO = `
+  const channel = new (require("node:net").Socket)({ fd: 3, readable: true, writable: true });
+  channel.on("data", () => channel.write(Buffer.alloc(150)));`;
+const echo = spawn(process.execPath, ["-e", ECHO], { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+const channel = /** @type {import("node:stream").Duplex} */ (echo.stdio[3]);
+const bare = {
+  async handle() {
+    channel.write(Buffer.alloc(400));
+    await once(channel, "data");
+    return { status: 200 };
+  },
+};
+
+/**
+ * @param {{ handle: (exchange: any) => Promise<{ status: number }> }} worker
+ * @param {() => object} request
+ */
+async function microseconds(worker, request) {
   const started = process.hrtime.bigint();
   for (let count = 0; count < size; count += 1) {
     const reply = await worker.handle(request());
@@ -43,10 +68,16 @@ async function microseconds(request) {
   return Number(process.hrtime.bigint() - started) / size / 1000;
 }
 
-/** @type {Record<string, number[]>} */
-const times = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+/** @type {Record<string, { here: number[], child: number[] }>} */
+const times = Object.fromEntries(Object.keys(cases).map((name) => [name, { here: [], child: [] }]));
+/** @type {number[]} */
+const trips = [];
 for (let batch = 0; batch < batches; batch += 1) {
-  for (const [name, request] of Object.entries(cases)) times[name].push(await microseconds(request));
+  for (const [name, request] of Object.entries(cases)) {
+    times[name].here.push(await microseconds(workers.here, request));
+    times[name].child.push(await microseconds(workers.child, request));
+  }
+  trips.push(await microseconds(bare, cases.hello));
 }
-console.log(JSON.stringify(times));
+console.log(JSON.stringify({ times, bare: trips }));
 process.exit(0);

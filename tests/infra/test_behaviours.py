@@ -69,19 +69,6 @@ def test_behind_the_api_only_answers_that_are_kept_need_behaviours():
     ]
 
 
-def test_methods_are_those_of_all_routes_that_come_this_way():
-    manifest = manifest_of(
-        [
-            edge("/api/[...rest]"),
-            route("/api/users/[id]", "api", "nodejs", "DELETE", "OPTIONS"),
-            edge("/read"),
-        ]
-    )
-    methods = {row.pattern: row.methods for row in behaviours(manifest)}
-    assert len(methods["/api/*"]) == 7
-    assert methods["/read"] == ("GET", "HEAD", "OPTIONS")
-
-
 def test_what_patterns_cannot_express_is_a_fault_that_names_both_routes():
     # `?` stands for the comma, which patterns do not take, and so for the dash as well
     manifest = manifest_of([edge("/a,b", "one"), edge("/a;b", "two"), route("/n")])
@@ -223,7 +210,6 @@ def check(manifest, rows, urls):
             shown = (spelling, own.path, [(row.pattern, row.function, row.revalidate) for row in rows])
             if behaviour:
                 assert behaviour.revalidate in (None, own.revalidate), shown
-                assert set(own.methods) <= set(behaviour.methods)
             if own.runtime == "edge" and target != "regional":
                 assert got == own.function, shown
             else:

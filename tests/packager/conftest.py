@@ -1,12 +1,16 @@
-"""Fixtures of the tests that build edge artifacts without running anything in them."""
+"""Fixtures of the tests that build artifacts without running anything in them."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from project_folder import Folder
 
 from packager import pyodide, snapshot
+
+if TYPE_CHECKING:
+    from conftest import Wheelhouse
 
 
 @pytest.fixture
@@ -24,6 +28,16 @@ def hollow_pyodide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (worker.folder / snapshot.HEAP).write_bytes(b"heap" * 10_000)
         return snapshot.Snapshot((snapshot.HEAP,), {})
 
-    monkeypatch.setattr(pyodide, "prepare", lambda: folder)
+    monkeypatch.setattr(pyodide, "prepare", lambda _report: folder)
     monkeypatch.setattr(snapshot, "freeze", freeze)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, wheelhouse: "Wheelhouse", hollow_pyodide: Path) -> Folder:
+    """A project with one nodejs route, and wheels to build it with that cannot be imported."""
+    wheelhouse.add("anyio")
+    wheelhouse.add("starlette", "1.10.0", requires=("anyio",), files={"starlette/__init__.py": ""})
+    wheelhouse.add("mangum", "0.22.0")
+    wheelhouse.add("python-multipart", "0.0.30")
+    return Folder(tmp_path / "project")

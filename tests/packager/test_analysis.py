@@ -33,7 +33,10 @@ def analysis(write: "Write", wheelhouse: "Wheelhouse", hollow_pyodide: Path) -> 
     wheelhouse.add("mangum", "0.22.0")
     wheelhouse.add("python-multipart", "0.0.30")
     wheelhouse.add("driver", "3.0", files={"driver.py": "", "driver_data/rows.csv": "1,2\n"})
-    files = {"thing/__init__.py": "load('driver')\n", "thing/big/one.py": "# one\n" * 500}
+    files = {
+        "thing/__init__.py": "import thing.big.one\nload('driver')\n",
+        "thing/big/one.py": "# one\n" * 500,
+    }
     wheelhouse.add("thing", "2.0", files=files)
     root = write(FILES)
     out = build(root, check=False, report=lambda _line: None).out

@@ -21,14 +21,14 @@ ANCHOR = "assignWasmExports(wasmExports);updateGOT(origExports);"
 @pytest.fixture
 def usual() -> Path:
     """What is distilled in the user's cache, without libraries."""
-    return distil.distilled((), WORKER)
+    return distil.distilled((), WORKER, print)
 
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that has Pyodide's files, downloaded and prepared, and no distilled runtime."""
     cache = tmp_path / "cache"
-    for folder in (pyodide.fetch(), pyodide.prepare()):
+    for folder in (pyodide.fetch(print), pyodide.prepare(print)):
         shutil.copytree(folder, cache / folder.name, symlinks=True)
     monkeypatch.setenv("PACKAGER_CACHE_DIR", str(cache))
     return cache
@@ -49,12 +49,14 @@ def runtimes_in(cache: Path) -> list[str]:
 
 def test_what_was_distilled_once_is_taken_from_the_cache(usual: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in usual.iterdir()}
-    assert distil.distilled((), WORKER) == usual
+    lines: list[str] = []
+    assert distil.distilled((), WORKER, lines.append) == usual
+    assert lines == []
     assert {path: path.stat().st_mtime_ns for path in usual.iterdir()} == before
 
 
 def test_the_runtime_is_a_fraction_of_pyodide(usual: Path) -> None:
-    source = pyodide.fetch()
+    source = pyodide.fetch(print)
     assert (usual / distil.SCRIPT).stat().st_size < (source / "pyodide.asm.mjs").stat().st_size / 2
     assert (usual / distil.MODULE).stat().st_size < (source / "pyodide.asm.wasm").stat().st_size
     assert (usual / distil.RESTORED_MODULE).stat().st_size < (usual / distil.MODULE).stat().st_size
@@ -67,7 +69,7 @@ def test_two_processes_that_find_a_torn_runtime_and_distil_at_once_give_the_usua
     (torn / distil.MODULE).unlink()
     code = (
         "import sys; from pathlib import Path; from packager import distil; "
-        "print(distil.distilled((), Path(sys.argv[1])))"
+        "print(distil.distilled((), Path(sys.argv[1]), len))"
     )
     words = [sys.executable, "-c", code, str(WORKER)]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -82,7 +84,9 @@ def test_two_processes_that_find_a_torn_runtime_and_distil_at_once_give_the_usua
 def test_a_changed_script_makes_another_runtime(usual: Path, own_cache: Path, scripts: Path) -> None:
     with (scripts / "script.mjs").open("a") as script:
         script.write("// another version\n")
-    made = distil.distilled((), WORKER)
+    lines: list[str] = []
+    made = distil.distilled((), WORKER, lines.append)
+    assert lines == ["making the edge runtime for apps without compiled packages, once: some 10 s"]
     assert made.parent == own_cache
     assert made.name != usual.name
     assert (made / distil.MODULE).read_bytes() == (usual / distil.MODULE).read_bytes()
@@ -90,7 +94,7 @@ def test_a_changed_script_makes_another_runtime(usual: Path, own_cache: Path, sc
 
 def fails(cache: Path) -> ToolError:
     with pytest.raises(ToolError, match=f"distilled from Pyodide {pyodide.VERSION} cannot be used") as caught:
-        distil.distilled((), WORKER)
+        distil.distilled((), WORKER, print)
     assert 'loader = "stock"' in caught.value.hint
     assert runtimes_in(cache) == []
     assert len(caught.value.message) < 5000

@@ -26,6 +26,10 @@ def route(path):
         ({"source": "/a", "has": [{"type": "header", "key": "x"}]}, "/a", True),
         ("/a{/:b}?", "/a/[id]", True),
         ("/ab/:x", "/a[id]", True),
+        ("/caf%C3%A9", "/café", True),
+        ("/caf%C3%A9/:path*", "/café/[id]", True),
+        ("/caf%C3%A9/:path*", "/tea/[id]", False),
+        ("/caf%C3%A9", "/tea", False),
     ],
 )
 def test_a_matcher_meets_the_routes_it_can_match(matcher, path, meets):

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from packager import node
-from packager.errors import ToolError
+from packager.errors import ToolError, ToolTimeoutError
 
 
 def test_node_and_npm_of_pip_run() -> None:
@@ -69,3 +71,92 @@ def test_cdk_runs_on_the_node_that_pip_installed(tmp_path: Path) -> None:
     }
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
     assert (tmp_path / "assembly" / "Probe.template.json").is_file()
+
+
+def script(folder: Path, text: str) -> Path:
+    file = folder / "script.mjs"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def run(file: Path, *words: Path | str, access: node.Access | None = None, timeout: float = 60) -> list[str]:
+    return node.run(
+        file, words, access=access, timeout=timeout, failure="The thing was not made", hint="Do otherwise."
+    )
+
+
+def test_a_script_has_its_arguments_and_nothing_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    monkeypatch.setenv("NODE_OPTIONS", "--no-such-option")
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    file = script(
+        tmp_path,
+        "console.log(process.argv.slice(2).join('\\n')); console.log(Object.keys(process.env).length)",
+    )
+    assert run(file, tmp_path / "link", "é link") == [str(real.resolve()), "é link", "0"]
+
+
+def test_a_script_reaches_the_files_that_it_was_given_and_no_others(tmp_path: Path) -> None:
+    for name in ("readable", "writable"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "readable/file").write_text("text")
+    (tmp_path / "other").write_text("text")
+    file = script(
+        tmp_path,
+        "import { readFileSync, writeFileSync } from 'node:fs';\n"
+        "import { spawnSync } from 'node:child_process';\n"
+        "const [folder] = process.argv.slice(2);\n"
+        "const tried = (action) => { try { action(); return 'done'; } catch ({ code }) { return code; } };\n"
+        "console.log(tried(() => readFileSync(`${folder}/readable/file`)));\n"
+        "console.log(tried(() => writeFileSync(`${folder}/writable/file`, '')));\n"
+        "console.log(tried(() => readFileSync(`${folder}/other`)));\n"
+        "console.log(tried(() => writeFileSync(`${folder}/readable/file`, '')));\n"
+        "console.log(tried(() => spawnSync(process.execPath)));\n",
+    )
+    access = node.Access((file, tmp_path / "readable"), (tmp_path / "writable",))
+    assert run(file, tmp_path, access=access) == ["done", "done", *["ERR_ACCESS_DENIED"] * 3]
+
+
+def test_a_script_that_fails_tells_why_without_its_own_source(tmp_path: Path) -> None:
+    file = script(tmp_path, f"throw new Error('the reason'); // {'x' * 2000}\n")
+    with pytest.raises(ToolError, match=r"^The thing was not made: .*Error: the reason$") as caught:
+        run(file)
+    assert len(caught.value.message) < 500
+    assert caught.value.hint == "Do otherwise."
+    with pytest.raises(ToolError, match=r"^The thing was not made: exit status 7$"):
+        run(script(tmp_path, "process.exit(7)"))
+
+
+def test_a_script_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    file = script(tmp_path, "setInterval(() => {}, 1000)")
+    with pytest.raises(
+        ToolTimeoutError, match=r"^The thing was not made: it did not end within 0\.5 seconds$"
+    ):
+        run(file, timeout=0.5)
+
+
+def test_an_interrupt_ends_the_script_too(tmp_path: Path) -> None:
+    told = tmp_path / "number"
+    os.mkfifo(told)
+    file = script(
+        tmp_path,
+        "import { writeFileSync } from 'node:fs';\n"
+        "writeFileSync(process.argv[2], String(process.pid));\n"
+        "setInterval(() => {}, 1000);\n",
+    )
+    code = (
+        "import sys; from pathlib import Path; from packager import node\n"
+        "node.run(Path(sys.argv[1]), sys.argv[2:], access=None, timeout=60, failure='', hint='')"
+    )
+    words = [sys.executable, "-c", code, str(file), str(told)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as process:
+        number = int(told.read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert b"KeyboardInterrupt" in process.stderr.read()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

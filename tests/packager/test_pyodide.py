@@ -15,13 +15,13 @@ from packager.precompile import precompile
 @pytest.fixture
 def usual() -> Path:
     """What is prepared in the user's cache."""
-    return pyodide.prepare()
+    return pyodide.prepare(print)
 
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own that already has the downloaded files; npm would find no registry."""
-    downloaded = pyodide.fetch()
+    downloaded = pyodide.fetch(print)
     cache = tmp_path / "cache"
     shutil.copytree(downloaded, cache / downloaded.name)
     monkeypatch.setenv("PACKAGER_CACHE_DIR", str(cache))
@@ -40,15 +40,19 @@ def test_the_lock_pins_this_version_by_integrity_and_names_no_address() -> None:
 
 
 def test_what_was_downloaded_once_needs_no_network(own_cache: Path) -> None:
-    assert pyodide.fetch() == own_cache / f"pyodide-{pyodide.VERSION}"
+    lines: list[str] = []
+    assert pyodide.fetch(lines.append) == own_cache / f"pyodide-{pyodide.VERSION}"
+    assert lines == []
 
 
 def test_a_torn_download_is_got_again_and_without_network_an_error(own_cache: Path) -> None:
+    lines: list[str] = []
     (own_cache / f"pyodide-{pyodide.VERSION}" / "pyodide.asm.wasm").write_bytes(b"half")
     with pytest.raises(
         ToolError, match=rf"Pyodide {pyodide.VERSION} is not here yet.*ECONNREFUSED"
     ) as caught:
-        pyodide.fetch()
+        pyodide.fetch(lines.append)
+    assert lines == [f"downloading Pyodide {pyodide.VERSION}, once"]
     assert caught.value.hint
     assert [path.name for path in own_cache.iterdir()] == [f"pyodide-{pyodide.VERSION}"]
 
@@ -57,12 +61,12 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PACKAGER_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(ToolError, match="cannot be written") as caught:
-        pyodide.fetch()
+        pyodide.fetch(print)
     assert "PACKAGER_CACHE_DIR" in caught.value.hint
 
 
 def test_the_shell_is_patched_out_and_every_patch_must_match_once() -> None:
-    source = (pyodide.fetch() / "pyodide.asm.mjs").read_text(encoding="utf-8")
+    source = (pyodide.fetch(print) / "pyodide.asm.mjs").read_text(encoding="utf-8")
     text = pyodide.patched(source)
     assert "process.binding" not in text
     assert "command>>>=0;if(false){" in text
@@ -74,7 +78,7 @@ def test_the_shell_is_patched_out_and_every_patch_must_match_once() -> None:
 def test_two_processes_that_prepare_at_once_agree_and_give_the_usual_bytes(
     usual: Path, own_cache: Path
 ) -> None:
-    words = [sys.executable, "-c", "from packager import pyodide; print(pyodide.prepare())"]
+    words = [sys.executable, "-c", "from packager import pyodide; print(pyodide.prepare(len))"]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     folders = {process.communicate()[0].strip() for process in both}
     assert [process.returncode for process in both] == [0, 0]

@@ -253,6 +253,20 @@ def test_an_import_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert "handler" in error.hint
 
 
+def test_a_code_cache_that_is_not_made_in_time_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = tmp_path / "endless.mjs"
+    endless.write_text("setInterval(() => undefined, 1000);\n")
+    monkeypatch.setattr(snapshot, "_WARM", str(endless))
+    monkeypatch.setattr(snapshot, "TIMEOUT_SECONDS", 15)
+    made = build_artifact(write_project(tmp_path / "shop", {"app/api/x/route.py": OK}))
+    assert made.function.snapshot
+    assert made.function.snapshot.files == ("heap.bin",)
+    expected = "no code cache, the worker will start more slowly: it did not end within 15 seconds"
+    assert expected in made.lines
+
+
 FAILING = {
     "app/api/raises/route.py": f"raise RuntimeError('broken-at-import')\n\n\n{OK}",
     "app/api/exits/route.py": f"import sys\n\nsys.exit(3)\n\n\n{OK}",

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import stat
 import tarfile
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from packager import resolve
+from packager import resolve, source_build
 from packager.errors import ProjectError, ToolError
 from packager.model import Project, Settings
 from packager.site_packages import SitePackages
@@ -116,6 +117,23 @@ def test_a_compiled_package_is_given_to_pyodide_build_where_emscripten_is(
     with pytest.raises(ProjectError, match=r"old-1\.0\.tar\.gz could not be built: no such recipe") as caught:
         sites()
     assert caught.value.place == "pyproject.toml:3"
+
+
+def test_another_abi_of_pyodide_is_built_for_anew(
+    house: "Wheelhouse", sites: Sites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.add("old", tag=ARM)
+    sdist(house.folder, "")
+    wheel = tmp_path / f"old-1.0-cp314-cp314-{resolve.PYODIDE_TAG}.whl"
+    shutil.copyfile(house.folder / f"old-1.0-{ARM}.whl", wheel)
+    log = json.dumps(str(tmp_path / "log"))
+    tools(tmp_path, monkeypatch, f'#!/bin/sh\necho built >> {log}\ncp {json.dumps(str(wheel))} "$4"\n')
+    for _ in range(2):
+        assert sites()["edge"].distributions["old"].wheel.filename == wheel.name
+    assert (tmp_path / "log").read_text() == "built\n"
+    monkeypatch.setattr(source_build, "PYODIDE_TAG", "pyemscripten_2027_0_wasm32")
+    sites()
+    assert (tmp_path / "log").read_text() == "built\nbuilt\n"
 
 
 def test_a_builder_that_makes_nothing_is_an_error(

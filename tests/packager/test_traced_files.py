@@ -62,6 +62,12 @@ def read_by(root: Path, text: str, file: str = ROUTE) -> Traced:
         ('import importlib.resources\nimportlib.resources.files() / "near.txt"', "app/api/a/near.txt"),
         ('import pkgutil\npkgutil.get_data("lib", "q.sql")', "lib/q.sql"),
         ('import sqlite3\nsqlite3.connect(database="data/x.json")', "data/x.json"),
+        ('import io\nio.FileIO("data/x.json")', "data/x.json"),
+        ('from zipfile import ZipFile\nZipFile("data/x.json")', "data/x.json"),
+        ('import fileinput\nfileinput.input("data/x.json")', "data/x.json"),
+        ('import os\nos.stat("data/x.json")', "data/x.json"),
+        ('from logging.config import fileConfig\nfileConfig("data/x.json")', "data/x.json"),
+        ('import shutil\nshutil.copytree("data/deep", "/tmp/copy")', "data/deep/y.txt"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_read_by_a_literal_path_is_found(root: Path, source: str, file: str) -> None:

@@ -21,8 +21,8 @@ def distribution(store: Path, name: str, files: Mapping[str, str]) -> Distributi
     return Distribution(Wheel(name, "1.0", f"{name}.whl", "", ""), folder, modules, ())
 
 
-def carried(*rows: Distribution, ours: bytes = b"") -> set[str]:
-    return {entry.name for _, entry in carried_files(rows, [ours])}
+def carried(*rows: Distribution, ours: bytes = b"", left_out: frozenset[str] = frozenset()) -> set[str]:
+    return {entry.name for _, entry in carried_files(rows, [ours], left_out)}
 
 
 def test_what_only_type_checkers_authors_and_installers_need_stays_out(store: Path) -> None:
@@ -96,5 +96,5 @@ def test_stubs_stay_where_they_are_read_at_run_time(store: Path) -> None:
 def test_executables_stay_executable(store: Path) -> None:
     row = distribution(store, "pkg", {"pkg/run": ""})
     (store / "pkg/pkg/run").chmod(0o755)
-    ((_, entry),) = carried_files([row], [])
+    ((_, entry),) = carried_files([row], [], ())
     assert entry.executable

@@ -24,14 +24,20 @@ FILES = {
 
 
 @pytest.fixture
-def examined(write: "Write", wheelhouse: "Wheelhouse") -> Examination:
+def house(wheelhouse: "Wheelhouse") -> "Wheelhouse":
+    """What the runtime needs."""
     wheelhouse.add("anyio")
     wheelhouse.add("starlette", "1.10.0", requires=("anyio",))
     wheelhouse.add("mangum", "0.22.0")
     wheelhouse.add("python-multipart", "0.0.30")
-    wheelhouse.add("fast", "3.0", tag="cp313-cp313-manylinux_2_28_aarch64", files={"fastmod.py": ""})
-    wheelhouse.add("thing", "2.0", requires=("fast",))
-    wheelhouse.add("unused")
+    return wheelhouse
+
+
+@pytest.fixture
+def examined(write: "Write", house: "Wheelhouse") -> Examination:
+    house.add("fast", "3.0", tag="cp313-cp313-manylinux_2_28_aarch64", files={"fastmod.py": ""})
+    house.add("thing", "2.0", requires=("fast",))
+    house.add("unused")
     return examine(write(FILES), resolving="everything")
 
 
@@ -102,7 +108,7 @@ def test_a_distribution_is_found_by_its_name_and_its_import_name(examined: Exami
         "thing requires fast",
     )
     assert rows["api-own"].reason == "nothing in it imports it"
-    assert rows["edge"].reason == "fast 3.0 has no wheel for edge (Pyodide)"
+    assert rows["edge"].reason.startswith("fast 3.0 has no wheel for edge (Pyodide), only for ")
 
 
 def test_what_the_runtime_needs_says_so(examined: Examination) -> None:
@@ -117,6 +123,77 @@ def test_a_file_is_found_by_path_and_by_module(examined: Examination, name: str)
     rows = {row.function: (row.present, row.chain) for row in answer.artifacts}
     assert rows["api"] == (True, ("app/api/users/[id]/route.py:1 import lib.db",))
     assert rows["edge"] == (False, ())
+
+
+def test_a_data_file_is_where_a_pattern_or_a_literal_path_puts_it(
+    write: "Write", house: "Wheelhouse", tmp_path: Path
+) -> None:
+    files = {
+        "pyproject.toml": '[project]\nname = "x"\n[tool.packager]\ninclude = ["plugins/*.py"]\n',
+        "app/api/reads/route.py": f"isolate = True\nX = open('data/words.txt')\n{GET}",
+        "app/api/lists/route.py": f"files = ['data/more.json']\n{GET}",
+        **dict.fromkeys(("data/words.txt", "data/more.json", "plugins/one.py", "data/other.txt", ".env"), ""),
+    }
+    root = write(files)
+    examined = examine(root, resolving="everything")
+
+    def places(name: str) -> dict[str, str]:
+        answer = thing(examined, name)
+        assert answer.kind == "file"
+        return {row.function: row.reason for row in answer.artifacts if row.present}
+
+    data = "it is a data file: a pattern or a literal path names it"
+    assert places("data/words.txt") == places(str(root / "data/words.txt")) == {"api-reads": data}
+    assert places("./data/more.json") == {"api": data}
+    assert places("plugins/one.py") == {"api": data, "api-reads": data}
+    assert places("data/other.txt") == places(".env") == {}
+    reasons = {name: thing(examined, name).artifacts[0].reason for name in ("data/other.txt", ".env")}
+    assert reasons == {
+        "data/other.txt": "no pattern and no literal path names it",
+        ".env": "a file of such a name is never put into an artifact",
+    }
+    (tmp_path / "outside.txt").touch()
+    with pytest.raises(UsageError):
+        why(examined, "../outside.txt")
+
+
+def test_what_is_left_to_lambda_says_so(write: "Write", house: "Wheelhouse") -> None:
+    house.add("core")
+    house.add("sdk", requires=("core",))
+    files = {
+        "pyproject.toml": '[project]\nname = "x"\ndependencies = ["sdk"]\n'
+        '[tool.packager.lambda]\nprovided = ["sdk"]\n',
+        "app/api/a/route.py": f"import sdk\n{GET}",
+    }
+    examined = examine(write(files), resolving="everything")
+    for name in ("sdk", "core"):
+        [row] = thing(examined, name).artifacts
+        assert not row.present
+        assert "`provided`" in row.reason
+
+
+def test_a_library_that_is_tried_for_and_that_no_dependency_brings_is_in_no_artifact(
+    write: "Write", house: "Wheelhouse"
+) -> None:
+    tried = f"try:\n    import orjson\nexcept ImportError:\n    import json\n{GET}"
+    files = {"pyproject.toml": '[project]\nname = "x"\n', "app/api/a/route.py": tried}
+    examined = examine(write(files), resolving="everything")
+    assert examined.sites
+    [row] = thing(examined, "orjson").artifacts
+    assert (row.present, row.chain) == (False, ("app/api/a/route.py:2 import orjson",))
+    assert row.reason == "no dependency that is known provides it"
+
+
+def test_a_url_has_the_base_path_or_another_one(write: "Write") -> None:
+    base = '[project]\nname = "x"\n[tool.packager]\nbase_path = "/shop"\n'
+    examined = examine(
+        write({"pyproject.toml": base, "app/[...all]/route.py": GET, "app/api/a/route.py": GET})
+    )
+    assert route(examined, "/shop/api/a").path == route(examined, "/api/a").path == "/api/a"
+    assert route(examined, "/shopping/api/a").path == "/[...all]"
+    assert route(examined, "/shop/caf\u00e9").path == "/[...all]"
+    with pytest.raises(UsageError):
+        why(examined, "/shop/caf\udce9")
 
 
 def test_a_declared_distribution_that_nothing_imports_is_in_no_artifact(examined: Examination) -> None:
