@@ -176,7 +176,7 @@ def _manifest(
         middleware=app.middleware,
         functions=tuple(item.function for item in made),
         environment=environment,
-        site=_site(app),
+        site=site_of(app),
     )
     names = [row.name for row in built.functions]
     assert len(set(names)) == len(names), "two functions have one name"
@@ -193,7 +193,8 @@ def _replaced(out: Path) -> Manifest | None:
         return None
 
 
-def _site(app: "App") -> manifest.Site:
+def site_of(app: "App") -> manifest.Site:
+    """The rules of the whole site, as the manifest has them."""
     rules = app.project.settings.site
     if rules is None:
         return manifest.Site()

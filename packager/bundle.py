@@ -38,7 +38,7 @@ class Contents:
 
     `entrypoints` are the modules that the app imports itself. Unless `strict`, one that fails to be imported is
     no reason to make no artifact. `early` are the modules, of the project and of distributions, that are imported while
-    a function starts.
+    a function starts; `preloaded` are modules of distributions to freeze even if no entrypoint may be.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Contents:
     max_duration: int
     memory: int
     early: frozenset[str] = frozenset()
+    preloaded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

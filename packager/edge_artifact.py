@@ -22,7 +22,7 @@ DISTRIBUTIONS = ("python-multipart", "starlette")
 OMITTED = ("aws_lambda.py", "edge_worker", "lambda_events.py", "origin_key.py", "secrets.py", "snap_start.py")
 """The parts of `runtimes` that never run in Pyodide."""
 
-_APP = "app.zip"
+APP = "app.zip"
 _STDLIB = "python_stdlib.zip"
 
 
@@ -43,13 +43,22 @@ def bundle(contents: Contents, out: Path, report: Report, scripts: Mapping[str, 
     Raises `ToolError` if Pyodide is neither in the cache nor to be had, `ProjectError` if the app cannot be frozen.
     """
     root = out / "edge" / contents.name
+    made = write_worker(contents, root, report, scripts)
+    written = write_zip(out / artifact(contents.name), _entries(root, made))
+    return Artifact(written, made)
+
+
+def write_worker(
+    contents: Contents, root: Path, report: Report, scripts: Mapping[str, str] | None = None
+) -> Snapshot | None:
+    """Write the worker's folder `root`, which is made. Arguments and errors are those of `bundle`."""
     (root / "pyodide").mkdir(parents=True)
     sources = runtimes_folder() / "edge_worker"
     made_scripts = worker_scripts(sources, report)
     _copy(made_scripts, SCRIPTS, root)
-    for name, script in scripts.items():
+    for name, script in (scripts or {}).items():
         shutil.copyfile(made_scripts / script, root / name)
-    write_zip(root / _APP, contents.entries)
+    write_zip(root / APP, contents.entries)
     (root / "pyodide-lock.json").write_bytes(edge_lock(contents.distributions))
     stock = contents.loader == "stock"
     runtime = _stock(root, report) if stock else _distilled(contents, root, sources, report)
@@ -59,11 +68,8 @@ def bundle(contents: Contents, out: Path, report: Report, scripts: Mapping[str, 
             "Pyodide's own loader cannot freeze compiled packages: everything is imported when the worker starts"
         )
         _settings(root, contents)
-        made = None
-    else:
-        made = _frozen(contents, snapshot.Worker(root, runtime, sources, contents.loader), report)
-    written = write_zip(out / artifact(contents.name), _entries(root, made))
-    return Artifact(written, made)
+        return None
+    return _frozen(contents, snapshot.Worker(root, runtime, sources, contents.loader), report)
 
 
 def _stock(root: Path, report: Report) -> Path:
@@ -88,7 +94,13 @@ def _frozen(contents: Contents, worker: snapshot.Worker, report: Report) -> Snap
     report(f"importing and freezing {folder(contents.name)}")
     identity = snapshot.identity(worker)
     _settings(worker.folder, contents, identity=identity)
-    made = snapshot.freeze(worker, contents.entrypoints, strict=contents.strict, report=report)
+    made = snapshot.freeze(
+        worker,
+        contents.entrypoints,
+        strict=contents.strict,
+        report=report,
+        preloaded=contents.preloaded,
+    )
     return Snapshot(made.files, identity, dict(made.late))
 
 

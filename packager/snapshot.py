@@ -28,10 +28,14 @@ _ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Entrypoint:
-    """A route or middleware module, and all files of the project that it reaches, itself among them."""
+    """A route or middleware module, and all files of the project that it reaches, itself among them.
+
+    `late` is the reason why it is imported at start in any case, if there is one.
+    """
 
     file: str
     reaches: frozenset[str]
+    late: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,21 @@ def identity(worker: Worker) -> str:
 
 
 def freeze(
-    worker: Worker, entrypoints: Sequence[Entrypoint], *, strict: bool, report: Callable[[str], None]
+    worker: Worker,
+    entrypoints: Sequence[Entrypoint],
+    *,
+    strict: bool,
+    report: Callable[[str], None],
+    preloaded: Sequence[str] = (),
 ) -> Snapshot:
-    """Import the app of a worker and write the snapshot into its folder.
+    """Import the app of a worker, and before it the modules `preloaded`, and write the snapshot into its folder.
 
     Unless `strict`, modules that fail to be imported are left to the start of the worker. `report` gets what the
     project's modules print. Raises `ProjectError` if one fails, does not end, or leaves behind what a snapshot
     cannot keep; `ToolError` if Node fails.
     """
-    late: dict[str, str] = {}
-    preload: list[str] = []
+    late = {entry.file: entry.late for entry in entrypoints if entry.late}
+    preload = [*preloaded]
     name = identity(worker)
     # Node gives leave to what is in a folder only if the folder is there when it starts.
     (worker.folder / LIBRARIES).mkdir()
@@ -136,7 +145,7 @@ def _late(found: Mapping[str, Any], entrypoints: Iterable[Entrypoint], *, strict
     late: dict[str, str] = {}
     for entry in entrypoints:
         file = next((file for file in sorted(entry.reaches) if file in reads), None)
-        if file is not None:
+        if file is not None and not entry.late:
             row = reads[file]
             what = "the environment" if row["what"] == "*" else row["what"]
             late[entry.file] = f"{file}:{row['line']} reads {what} while it is imported"

@@ -6,8 +6,9 @@ in, the route's handler, and the headers that middleware, `cors` and `revalidate
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response as StarletteResponse
@@ -18,7 +19,7 @@ from runtimes.chain import Headers, Middleware, Passage, Subject, join_cookies
 from runtimes.context import RequestContext, enter, run_after
 from runtimes.location import Locator, Place
 from runtimes.navigation import HTTPError, Redirect
-from runtimes.requests import CDN, OVERSIZED, PUBLIC_URL, VIEWER_ORIGIN, BadJSONError, Request
+from runtimes.requests import CDN, EXPLAINER, OVERSIZED, PUBLIC_URL, VIEWER_ORIGIN, BadJSONError, Request
 from runtimes.responses import Response
 from runtimes.routing import HOST_HEADER, BadPathError, Match, resolve_dots
 from runtimes.table import METHODS, RouteEntry, Table, answers_unknown
@@ -59,7 +60,7 @@ class App:
             self.site = site.compile_site(routes.site)
         self.public_url = routes.public_url
         self.cdn_functions = routes.cdn_functions
-        self._of_every_scope = {
+        self._of_every_scope: dict[str, Any] = {
             "root_path": routes.site.base_path if routes.site else "",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             PUBLIC_URL: routes.public_url,
@@ -241,13 +242,24 @@ class App:
         return sorted({*available, "OPTIONS", *(["HEAD"] if "GET" in available else [])})
 
 
-def load(root: Path, importer: handlers.Importer = handlers.load_module) -> App:
-    """The application of the artifact in `root`; its modules can be imported afterwards."""
-    routes = table.from_json((root / table.PATH).read_text(encoding="utf-8"))
+def load(
+    root: Path, importer: handlers.Importer = handlers.load_module, routes_file: Path | None = None
+) -> App:
+    """The application of the artifact in `root`; its modules can be imported afterwards.
+
+    `routes_file` is the route table, if an artifact has it elsewhere. In development faults answer with their details.
+    """
+    routes = table.from_json((routes_file or root / table.PATH).read_text(encoding="utf-8"))
     for folder in dict.fromkeys((str(root), str(root / routes.import_root))):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    return App(routes, root, importer)
+    if not routes.development:
+        return App(routes, root, importer)
+    from runtimes import development  # noqa: PLC0415 - nothing that is deployed needs it
+
+    app = App(routes, root, development.importer)
+    app._of_every_scope[EXPLAINER] = partial(development.explained, root)
+    return app
 
 
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
@@ -314,6 +326,8 @@ def _response_to(raised: BaseException, place: str, context: RequestContext) -> 
         raise raised
     method, path = context.request.method, context.request.scope["raw_path"].decode("latin-1")
     logger.error("%s failed: %s %s", place, method, path, exc_info=raised)
+    if explain := context.request.scope.get(EXPLAINER):
+        return cast("StarletteResponse", explain(raised, place))
     return _error(500, "Internal Server Error")
 
 

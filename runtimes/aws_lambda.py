@@ -75,7 +75,9 @@ def _started() -> Handler:
     frozen = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
     if not frozen:
         _load_secrets()
-    mangum = Mangum(load(Path(os.environ["LAMBDA_TASK_ROOT"])), lifespan="off", custom_handlers=[HttpApi])
+    routes_file = os.environ.pop("PACKAGER_ROUTES", None)
+    app = load(Path(os.environ["LAMBDA_TASK_ROOT"]), routes_file=Path(routes_file) if routes_file else None)
+    mangum = Mangum(app, lifespan="off", custom_handlers=[HttpApi])
     if frozen:
         from runtimes import snap_start  # noqa: PLC0415 - only where Lambda freezes processes
 

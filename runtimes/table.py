@@ -67,6 +67,7 @@ class Table:
 
     `import_root` is the folder, relative to the artifact's root, from which user modules are imported. `site` is
     None if the project has no rules for the whole site. `cdn_functions` are those that the API does not lead to.
+    `development` is never set in what is deployed: faults answer with their details then.
     """
 
     function: str
@@ -76,6 +77,7 @@ class Table:
     public_url: str | None = None
     site: "Site | None" = None
     cdn_functions: tuple[str, ...] = ()
+    development: bool = False
 
 
 def answers_unknown(table: Table) -> bool:
@@ -107,6 +109,7 @@ def from_json(text: str) -> Table:
         public_url=document["public_url"],
         site=None if document["site"] is None else _site(document["site"]),
         cdn_functions=tuple(document["cdn_functions"]),
+        development=document.get("development", False),
     )
 
 

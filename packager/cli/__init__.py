@@ -17,6 +17,7 @@ COMMANDS = {
     "why": "Tell why a route runs where it does, or what brings a package.",
     "build": "Check a project and build its artifacts.",
     "analyze": "Show what is in every artifact and why.",
+    "dev": "Serve the sources and reload what is saved.",
     "preview": "Serve the built artifacts as the cloud would.",
     "synth": "Write the stacks of a stage as a CDK cloud assembly.",
     "doctor": "Tell what is installed, what is missing and how to get it.",

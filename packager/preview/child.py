@@ -1,6 +1,7 @@
 """The first thing that runs inside a runtime process: ties it to the tool's life and shuts the door behind it.
 
-    python -I -S -B child.py PARENT lambda HANDLER WRITABLE CLIENT FOLDER…   runs HANDLER under awslambdaric
+    python -I -S -B child.py PARENT lambda WRITABLE HANDLER CLIENT FOLDER…   runs HANDLER under awslambdaric
+    python -I -S -B child.py PARENT script WRITABLE SCRIPT ARGUMENT…         runs SCRIPT in the same place
     python -I -S -B child.py PARENT exec PROGRAM ARGUMENT…                   becomes PROGRAM
 
 Run as a file by the interpreter of the function, which may be another than the tool's: it imports the standard
@@ -10,6 +11,7 @@ library and CLIENT, which holds awslambdaric, behind it, as Lambda does.
 
 import ctypes
 import os
+import runpy
 import signal
 import sys
 
@@ -97,10 +99,15 @@ def main(arguments: list[str]) -> None:
         del os.environ["LC_CTYPE"]
     if mode == "exec":
         os.execve(rest[0], rest, os.environ)  # noqa: S606 - the tool's own command line
-    handler, writable, client, *folders = rest
+    writable, *rest = rest
     obey_file_modes(libc)
     write_only_below(writable, libc)
-    run_lambda(handler, client, folders)
+    if mode == "script":
+        sys.argv[:] = rest
+        runpy.run_path(rest[0], run_name="__main__")
+    else:
+        handler, client, *folders = rest
+        run_lambda(handler, client, folders)
 
 
 if __name__ == "__main__":

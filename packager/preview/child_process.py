@@ -17,7 +17,7 @@ _LAST_OUTPUT = 0.5
 
 
 def program(mode: str, *arguments: str, interpreter: str = sys.executable) -> tuple[str, ...]:
-    """The command line that runs `child` in `mode` (`lambda` or `exec`) with the arguments of that mode."""
+    """The command line that runs `child` in `mode` (`lambda`, `script` or `exec`) with the arguments of that mode."""
     return (interpreter, "-I", "-S", "-B", str(_CHILD), str(os.getpid()), mode, *arguments)
 
 

@@ -33,7 +33,8 @@ class Image:
     """Everything a process needs.
 
     `folders` go before the standard library on `sys.path`, `client` behind it; `root` is the unpacked
-    artifact and the working folder, `writable` the one folder that may be written. Seconds and MB.
+    artifact and the working folder, `writable` the one folder that may be written. Seconds and MB. A `script`
+    with its arguments takes the place of the runtime client, which it starts itself when it likes.
     """
 
     handler: str
@@ -46,6 +47,7 @@ class Image:
     arn: str
     max_duration: int
     memory: int
+    script: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,13 @@ def prepare(
         max_duration=function.max_duration,
         memory=function.memory,
     )
+
+
+def command_of(image: Image) -> tuple[str, ...]:
+    """The mode and arguments of `child` that start a process of the image."""
+    if image.script:
+        return ("script", image.writable, *image.script)
+    return ("lambda", image.writable, image.handler, *map(str, (image.client, *image.folders)))
 
 
 def unpack_read_only(artifact: Path, folder: Path) -> None:

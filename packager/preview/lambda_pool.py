@@ -16,10 +16,11 @@ more than the usual millisecond."""
 
 
 class Pool:
-    """Runs events in processes that are started from `image` when requests wait."""
+    """Runs events in at most `most` processes, which are started from `image` when requests wait."""
 
-    def __init__(self, image: Image, log: Log) -> None:
+    def __init__(self, image: Image, log: Log, most: int = MAX_PROCESSES) -> None:
         self._image = image
+        self._most = most
         self._log = log
         self._processes: set[RuntimeProcess] = set()
         self._idle: list[RuntimeProcess] = []
@@ -76,9 +77,7 @@ class Pool:
         free = len(self._idle) + states.count(State.ANSWERED)
         waiting = sum(1 for place in self._waiting if not place.done()) - free
         while (
-            starting < min(_MAX_STARTING, waiting)
-            and len(self._processes) < MAX_PROCESSES
-            and not self._closed
+            starting < min(_MAX_STARTING, waiting) and len(self._processes) < self._most and not self._closed
         ):
             self._start_one()
             starting += 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from packager.preview import runtime_api
 from packager.preview.child_process import ChildProcess, exit_reason, peak_memory, program, spawn
 from packager.preview.http import Log
-from packager.preview.lambda_image import Image
+from packager.preview.lambda_image import Image, command_of
 from packager.preview.runtime_api import Invocation, ReportedError, RuntimeApi, RuntimeEndedError
 
 _INIT_LIMIT = 10.0
@@ -202,14 +202,7 @@ class RuntimeProcess:
         try:
             api = await runtime_api.serve(self)
             image = self._image
-            command = program(
-                "lambda",
-                image.handler,
-                image.writable,
-                str(image.client),
-                *map(str, image.folders),
-                interpreter=image.interpreter,
-            )
+            command = program(*command_of(image), interpreter=image.interpreter)
             environment = {**image.environment, "AWS_LAMBDA_RUNTIME_API": api.address}
             self._child = await spawn(command, cwd=image.root, environment=environment, line=self._output)
             status = await self._wait_for_end(self._child)
@@ -224,11 +217,12 @@ class RuntimeProcess:
             self._changed(self)
 
     async def _wait_for_end(self, child: ChildProcess) -> int:
-        limit = _INIT_LIMIT + self._image.max_duration
+        # A script starts the client when it is told to, which may be much later.
+        limit = None if self._image.script else _INIT_LIMIT + self._image.max_duration
         waiting = asyncio.create_task(child.wait())
         try:
             await asyncio.wait({waiting}, timeout=limit)
-            if self.state is State.STARTING and not waiting.done():
+            if limit is not None and self.state is State.STARTING and not waiting.done():
                 self.fault = Fault(FaultKind.INIT, f"its start took more than {limit:.0f} seconds")
                 child.kill()
             return await waiting

@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
@@ -76,6 +76,12 @@ def install(bans: Mapping[str, str], app_root: str, project: Mapping[str, Sequen
     for name, reason in bans.items():
         _replace(name, reason)
     seal()
+
+
+def renew(project: Mapping[str, Sequence[str]]) -> None:
+    """Take these files for the project's from now on: the app may be a later one than when memory was frozen."""
+    global _guard  # noqa: PLW0603
+    _guard = replace(_installed(), project=project)
 
 
 def seal() -> None:

@@ -99,6 +99,7 @@ def resume(environment: str, host: Host) -> Bridge:
     assert _prepared is not None
     _renew(_prepared, environment)
     if _prepared.bridge is None:
+        guard.renew(_rules(_prepared.root)["project"])
         _prepared.bridge = Bridge(load(_prepared.root, _tolerant))
     restored.run()
     return _attached(_prepared.bridge, host)
@@ -125,7 +126,7 @@ def start(root: str, environment: str, host: Host) -> Bridge:
 
 def _begin(root: str) -> frozenset[str]:
     """Make the interpreter that of an edge worker. Returns the project's files."""
-    rules = json.loads((Path(root) / guard.PATH).read_text(encoding="utf-8"))
+    rules = _rules(Path(root))
     guard.install(app_root=root, **rules)
     pbkdf2.install()
     install_httpx()
@@ -133,6 +134,11 @@ def _begin(root: str) -> frozenset[str]:
     os.chdir(root)
     anyio.to_thread.run_sync = _inline  # type: ignore[assignment]
     return frozenset(rules["project"])
+
+
+def _rules(root: Path) -> dict[str, Any]:
+    rules: dict[str, Any] = json.loads((root / guard.PATH).read_text(encoding="utf-8"))
+    return rules
 
 
 def _entries(root: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """The HTTP cases of the conformance suite, asked of the application itself and of built artifacts behind `preview`.
 
+Some are asked of the sources behind `dev` too, which differ in nothing but the bodies of faults.
+
 Each app runs from its source in one process, as it is (nodejs: Lambda processes) and as a copy whose routes all
 run on edge (Pyodide), from a snapshot and with Pyodide's own loader. The edge copy is also built for the HTTP API.
 """
@@ -11,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import run, serving, started
+from serving import PACKAGER, run, serving, started
 
 SUITE = Path(__file__).parents[2].parent / "shared" / "conformance"
 if not SUITE.exists():
@@ -73,3 +75,17 @@ def test_regional_artifacts_answer_as_the_suite_says(app, tmp_path):
     script = Path(__file__).with_name("regional.py")
     with started([sys.executable, str(script), str(tmp_path / app / ".packager")]) as server:
         assert differences(server, app) == {}
+
+
+FAULT = json.dumps({"error": "Internal Server Error"})
+
+
+@pytest.mark.parametrize("runtime", ["nodejs", "edge"])
+def test_the_sources_answer_as_the_suite_says_but_for_the_details_of_faults(runtime, tmp_path):
+    if runtime == "edge":
+        runner.edge_copy(SUITE / "apps" / "request", tmp_path / "request")
+    else:
+        shutil.copytree(SUITE / "apps" / "request", tmp_path / "request")
+    with started([*PACKAGER, "dev", str(tmp_path / "request"), "--port", "0"]) as server:
+        found = [row for rows in differences(server, "request").values() for row in rows]
+        assert [row for row in found if row[1:3] != ["body", FAULT] and row[1:3] != ("body", FAULT)] == []

@@ -1,0 +1,82 @@
+"""What an app tells of its faults while somebody develops it; nothing that is deployed imports this.
+
+The response to an uncaught exception holds where it was raised, as JSON and marked by a header; who serves it
+knows the sources and makes a page or a document of it.
+"""
+
+import logging
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from runtimes.handlers import load_module, module_name
+from runtimes.responses import Response
+from runtimes.table import METHODS
+
+logger = logging.getLogger("runtimes")
+
+MARK = "x-packager-fault"
+"""The header of a response that is a fault's description."""
+
+_OURS = Path(__file__).parents[1]
+
+
+class NotImportedError(ImportError):
+    """A route or middleware could not be imported, for `reason`, which the log has had already."""
+
+    def __init__(self, file: str, reason: BaseException) -> None:
+        super().__init__(f"{file} could not be imported")
+        self.reason = reason
+
+
+def importer(root: Path, file: str) -> ModuleType:
+    """The module of a file; in place of one that cannot be imported, one that says so whenever it is called."""
+    try:
+        return load_module(root, file)
+    except BaseException as error:
+        # sys.exit() in a module is a fault like others
+        logger.error("%s could not be imported", file, exc_info=error)
+        return _failing(file, error)
+
+
+def _failing(file: str, error: BaseException) -> ModuleType:
+    def fail() -> NoReturn:
+        raise NotImportedError(file, error)
+
+    module = ModuleType(module_name(file))
+    for name in (*METHODS, "middleware"):
+        setattr(module, name, fail)
+    return module
+
+
+def explained(root: Path, raised: BaseException, place: str) -> Response:
+    """The 500 that describes an exception; `place` is the file below `root` whose function raised it, and its name.
+
+    In it are `error`, `place` and `frames` with file, line and function, outermost first; files below `root` are
+    relative to it, our own to the folder of `runtimes`. `importing` tells that the module could not be imported.
+    """
+    importing = isinstance(raised, NotImportedError)
+    if isinstance(raised, NotImportedError):
+        raised = raised.reason
+    frames = [
+        {"file": _relative(root, frame.filename), "line": frame.lineno or 0, "function": frame.name}
+        for frame in traceback.extract_tb(raised.__traceback__)
+    ]
+    if isinstance(raised, SyntaxError) and raised.filename:
+        frames.append({"file": _relative(root, raised.filename), "line": raised.lineno or 0, "function": ""})
+    document = {
+        "error": "".join(traceback.format_exception_only(raised)).strip().splitlines()[-1],
+        "importing": importing,
+        "place": place,
+        "frames": frames,
+    }
+    return Response.json(document, 500, {MARK: "1"})
+
+
+def _relative(root: Path, file: str) -> str:
+    for folder in (root, _OURS):
+        prefix = f"{str(folder).rstrip('/')}/"
+        if file.startswith(prefix):
+            return file.removeprefix(prefix)
+    return file

@@ -1,0 +1,55 @@
+"""Tests of what an app tells of its faults while somebody develops it."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from runtimes import table
+from runtimes.app import load
+from runtimes.development import MARK
+from runtimes.table import RouteEntry, Table
+
+ROUTE = "app/r/route.py"
+
+
+@pytest.fixture
+def ask(write, monkeypatch):
+    """The answer of a route with this source, in development or not."""
+
+    def answer(source, *, development=True):
+        routes = Table("api", (RouteEntry("/r", ROUTE, "api", 1000),), development=development)
+        root = write({ROUTE: source, table.PATH: table.to_json(routes)})
+        monkeypatch.setattr("sys.path", [])
+        app = load(root)
+
+        async def request():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+                return await client.get("/r")
+
+        return asyncio.run(request())
+
+    return answer
+
+
+def test_an_exception_is_described_with_its_frames(ask):
+    answer = ask("def GET():\n    return 1 / 0\n")
+    assert (answer.status_code, answer.headers[MARK]) == (500, "1")
+    document = json.loads(answer.content)
+    assert (document["error"], document["importing"]) == ("ZeroDivisionError: division by zero", False)
+    assert document["place"] == f"{ROUTE} GET"
+    assert document["frames"][-1] == {"file": ROUTE, "line": 2, "function": "GET"}
+
+
+@pytest.mark.parametrize(("source", "line"), [("x = 1\nraise SystemExit\n", 2), ("\n\ndef GET(:\n", 3)])
+def test_a_module_that_cannot_be_imported_answers_why(source, line, ask):
+    document = json.loads(ask(source).content)
+    assert document["importing"]
+    assert (document["frames"][-1]["file"], document["frames"][-1]["line"]) == (ROUTE, line)
+
+
+def test_what_is_deployed_tells_nothing(ask):
+    answer = ask("def GET():\n    return 1 / 0\n", development=False)
+    assert json.loads(answer.content) == {"error": "Internal Server Error"}
+    assert MARK not in answer.headers
