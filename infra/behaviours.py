@@ -36,8 +36,8 @@ class Behaviour:
     """One behaviour beside the default one, in order.
 
     `function` is the edge function that answers, None: the API. `revalidate` is how long answers are kept, in seconds,
-    None: not at all; with `cors` for each `Origin` apart. `paths` the
-    routes that come this way, `reason` says why there is one.
+    None: not at all; with `cors` for each `Origin` apart. `paths` are the routes that come this way, `reason` says
+    why there is one.
     """
 
     pattern: str

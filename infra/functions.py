@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def add_function(
     """
     stage = source.stage
     name = names.function_name(source.manifest.app.name, stage.name, function.name)
-    group = _log_group(scope, resource_id(function.name, "Logs"), names.log_group(name), stage)
+    group = log_group(scope, source, function, name)
+    rights = [permissions.logs(resource_id(function.name, "Logs")), *_tracing(stage)]
     settings = _settings(source, function)
     variables = environment.variables(function, source.manifest, stage)
     published = _digest(function.sha256, settings, variables)
@@ -86,14 +88,14 @@ def add_function(
         function_name=name,
         description=_description(source.manifest, function),
         code={"s3Bucket": code.bucket_name, "s3Key": code.object_key},
-        role=_role(scope, source, function),
+        role=role(scope, source, function, ["lambda.amazonaws.com"], rights),
         environment={
             "variables": variables if origin_key is None else {**variables, "PACKAGER_ORIGIN_KEY": origin_key}
         },
         logging_config={"logFormat": "JSON", "logGroup": group.ref},
         **settings,
     )
-    made.add_metadata("packager", _metadata(source.manifest, function))
+    made.add_metadata("packager", metadata(source.manifest, function))
     version = lambda_.CfnVersion(
         scope, resource_id(function.name, f"Version{published}"), function_name=made.ref
     )
@@ -132,36 +134,56 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _role(scope: cdk.Stack, source: Source, function: Function) -> str:
+def role(
+    scope: cdk.Stack,
+    source: Source,
+    function: Function,
+    services: Sequence[str],
+    rights: Sequence[permissions.Statement],
+) -> str:
+    """A role of a function for the AWS services that run it: `rights`, its secrets and what the stage allows; its ARN.
+
+    The secrets are in the stage's region, wherever the function runs.
+    """
     stage = source.stage
     statements = [
-        permissions.logs(resource_id(function.name, "Logs")),
-        *([permissions.tracing()] if stage.tracing else []),
-        *permissions.secrets(environment.references(source.manifest, stage)),
+        *rights,
+        *permissions.secrets(environment.references(source.manifest, stage), stage.region),
         *permissions.granted(stage, function.name),
     ]
-    role = iam.CfnRole(
+    made = iam.CfnRole(
         scope,
         resource_id(function.name, "Role"),
-        assume_role_policy_document=permissions.trust("lambda.amazonaws.com"),
+        assume_role_policy_document=permissions.trust(*services),
         permissions_boundary=stage.permissions_boundary,
         policies=[{"policyName": "function", "policyDocument": permissions.document(statements)}],
     )
-    return role.attr_arn
+    return made.attr_arn
 
 
-def _log_group(scope: cdk.Stack, logical_id: str, name: str, stage: Stage) -> logs.CfnLogGroup:
-    group = logs.CfnLogGroup(scope, logical_id, log_group_name=name, retention_in_days=stage.log_days)
-    group.apply_removal_policy(cdk.RemovalPolicy.RETAIN if stage.retain else cdk.RemovalPolicy.DESTROY)
-    return group
+def log_group(scope: cdk.Stack, source: Source, function: Function, name: str) -> logs.CfnLogGroup:
+    """The log group of a function that Lambda calls `name`."""
+    stage = source.stage
+    made = logs.CfnLogGroup(
+        scope,
+        resource_id(function.name, "Logs"),
+        log_group_name=names.log_group(name),
+        retention_in_days=stage.log_days,
+    )
+    made.apply_removal_policy(cdk.RemovalPolicy.RETAIN if stage.retain else cdk.RemovalPolicy.DESTROY)
+    return made
+
+
+def metadata(manifest: Manifest, function: Function) -> dict[str, Any]:
+    """For who reads the template: the routes of a function, and the middleware that runs before them."""
+    routes = {route.path: route.file for route in manifest.routes if route.function == function.name}
+    return {"function": function.name, "routes": routes, "middleware": list(function.middleware)}
+
+
+def _tracing(stage: Stage) -> list[permissions.Statement]:
+    return [permissions.tracing()] if stage.tracing else []
 
 
 def _description(manifest: Manifest, function: Function) -> str:
     count = sum(1 for route in manifest.routes if route.function == function.name)
     return f"{manifest.app.name}: {count} {function.runtime} route{'' if count == 1 else 's'}"
-
-
-def _metadata(manifest: Manifest, function: Function) -> dict[str, Any]:
-    """For who reads the template: the routes of a function, and the middleware that runs before them."""
-    routes = {route.path: route.file for route in manifest.routes if route.function == function.name}
-    return {"function": function.name, "routes": routes, "middleware": list(function.middleware)}

@@ -34,12 +34,21 @@ def logs(group: str) -> Statement:
     return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [{"Fn::GetAtt": [group, "Arn"]}])
 
 
+def logs_anywhere(group: str) -> list[Statement]:
+    """Make the log group of that name, and write into it, in every region that a function comes to run in."""
+    own = f"log-group:{group}"
+    return [
+        allow(["logs:CreateLogGroup"], [arn("logs", own, "*")]),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], [arn("logs", f"{own}:*", "*")]),
+    ]
+
+
 def tracing() -> Statement:
     """Send traces to X-Ray, whose actions know no resources (AWS service authorisation reference)."""
     return allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"])
 
 
-def secrets(references: Sequence[Reference], region: str = "${AWS::Region}") -> list[Statement]:
+def secrets(references: Sequence[Reference], region: str) -> list[Statement]:
     """Read the secrets that are referred to, each by its exact ARN. `region` is where they are kept."""
     found = []
     for store, actions in _ACTIONS.items():

@@ -25,6 +25,9 @@ def destination(request: Request, public_url: str | None, *, in_api: bool) -> tu
         logger.error("no origin to forward to is known: set [tool.packager] public_url")
         return None
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    if origin == scope.get(ORIGIN):
+        # An HTTP API decodes a path before it chooses the function: `%2F` would be a slash, and lead back here.
+        path = path.replace("%", "%25")
     return f"{origin}{path}{'?' + query if query else ''}", headers
 
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 
 from infra import environment, names, permissions
 from infra.edge_targets import Reached, Setting
 from infra.errors import Fault, StackError
-from infra.functions import NODE, Source, resource_id, zip_asset
+from infra.functions import NODE, Source, log_group, metadata, resource_id, role, zip_asset
 from infra.manifest import Function
 from infra.stage import EDGE_REGION
 
@@ -34,6 +32,7 @@ ENVIRONMENT_FILE = "environment.json"
 MAX_PACKAGE = 50 * 2**20
 """Bytes of a zip, with its libraries (CloudFront quotas, "Quotas on Lambda@Edge", origin request)."""
 
+_SERVICES = ("lambda.amazonaws.com", "edgelambda.amazonaws.com")
 _DATE = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE = 0o100644 << 16
 
@@ -55,6 +54,7 @@ def reach(setting: Setting, function: Function) -> Reached:
     source, stack = setting.source, setting.stack
     manifest, stage = source.manifest, source.stage
     name = names.function_name(manifest.app.name, stage.name, function.name)
+    in_logs = f"{EDGE_REGION}.{name}"
     package = _packaged(source, function)
     code = zip_asset(stack, source.out, package.path, package.sha256)
     made = lambda_.CfnFunction(
@@ -66,12 +66,14 @@ def reach(setting: Setting, function: Function) -> Reached:
         code={"s3Bucket": code.bucket_name, "s3Key": code.object_key},
         handler=function.handler,
         memory_size=function.memory,
-        role=_role(setting, function, name),
+        # the replicas write their logs in the region that they run in
+        role=role(stack, source, function, _SERVICES, permissions.logs_anywhere(names.log_group(in_logs))),
         runtime=NODE,
         timeout=function.max_duration,
     )
-    made.add_metadata("packager", _metadata(setting, function))
-    _log_group(setting, function, name)
+    made.add_metadata("packager", metadata(manifest, function))
+    # That of the replica in us-east-1; those of other regions are made when a replica first runs there.
+    log_group(stack, source, function, in_logs)
     published = hashlib.sha256(f"{package.sha256} {function.memory} {function.max_duration} {NODE}".encode())
     version = lambda_.CfnVersion(
         stack,
@@ -122,48 +124,3 @@ def _packaged(source: Source, function: Function) -> Package:
             ]
         )
     return made
-
-
-def _role(setting: Setting, function: Function, name: str) -> str:
-    """A role for Lambda, and for its replicas, which write their logs in the region that they run in."""
-    source = setting.source
-    group = f"log-group:{_log_group_name(name)}"
-    statements = [
-        permissions.allow(["logs:CreateLogGroup"], [permissions.arn("logs", group, "*")]),
-        permissions.allow(
-            ["logs:CreateLogStream", "logs:PutLogEvents"], [permissions.arn("logs", f"{group}:*", "*")]
-        ),
-        *permissions.secrets(environment.references(source.manifest, source.stage), source.stage.region),
-        *permissions.granted(source.stage, function.name),
-    ]
-    role = iam.CfnRole(
-        setting.stack,
-        resource_id(function.name, "Role"),
-        assume_role_policy_document=permissions.trust("lambda.amazonaws.com", "edgelambda.amazonaws.com"),
-        permissions_boundary=source.stage.permissions_boundary,
-        policies=[{"policyName": "function", "policyDocument": permissions.document(statements)}],
-    )
-    return role.attr_arn
-
-
-def _log_group(setting: Setting, function: Function, name: str) -> None:
-    """The log group of the replica in us-east-1; those of other regions are made when a replica first runs there."""
-    stage = setting.source.stage
-    group = logs.CfnLogGroup(
-        setting.stack,
-        resource_id(function.name, "Logs"),
-        log_group_name=_log_group_name(name),
-        retention_in_days=stage.log_days,
-    )
-    group.apply_removal_policy(cdk.RemovalPolicy.RETAIN if stage.retain else cdk.RemovalPolicy.DESTROY)
-
-
-def _log_group_name(name: str) -> str:
-    return names.log_group(f"{EDGE_REGION}.{name}")
-
-
-def _metadata(setting: Setting, function: Function) -> dict[str, object]:
-    """For who reads the template: the function's routes, and the middleware that runs before them."""
-    rows = setting.source.manifest.routes
-    routes = {row.path: row.file for row in rows if row.function == function.name}
-    return {"function": function.name, "routes": routes, "middleware": list(function.middleware)}

@@ -8,16 +8,13 @@ the types. Sources: AWS Lambda Developer Guide, "Lambda Web Functions": "Deployi
 import hashlib
 import json
 
-import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 
 from infra import environment, names, permissions
 from infra.edge_targets import Reached, Setting
 from infra.errors import Fault, StackError
-from infra.functions import NODE, resource_id
+from infra.functions import NODE, log_group, resource_id, role
 from infra.manifest import Function
 from infra.stage import EDGE_REGION, Stage
 
@@ -34,6 +31,8 @@ def reach(setting: Setting, function: Function) -> Reached:
     if stage.code_bucket is None:
         raise StackError([_no_bucket(function)])
     name = names.function_name(source.manifest.app.name, stage.name, function.name)
+    in_logs = f"web/{name}"
+    rights = permissions.logs_anywhere(names.log_group(in_logs))
     made = lambda_.CfnWebFunction(stack, resource_id(function.name, "WebFunction"), function_name=name)
     variables = environment.variables(function, source.manifest, stage)
     published = hashlib.sha256(json.dumps([function.sha256, variables, function.max_duration, NODE]).encode())
@@ -47,10 +46,13 @@ def reach(setting: Setting, function: Function) -> Reached:
             "runtimeConfig": {"runtime": NODE},
         },
         service_config={
-            "executionRoleArn": _role(setting, function, name),
+            # it writes its logs in every region that it runs in; Lambda brings them together
+            "executionRoleArn": role(stack, source, function, ["lambda.amazonaws.com"], rights),
             "environmentVariables": {**variables, **_origin_key(setting)},
             "timeoutSeconds": function.max_duration,
-            "telemetryConfig": {"loggingConfig": {"logGroup": _log_group(setting, function, name)}},
+            "telemetryConfig": {
+                "loggingConfig": {"logGroup": log_group(stack, source, function, in_logs).ref}
+            },
         },
     )
     revision.add_resource_dependency(made)
@@ -84,44 +86,6 @@ def _endpoint(
 def _origin_key(setting: Setting) -> dict[str, str]:
     key = setting.api.origin_key
     return {} if key is None else {"PACKAGER_ORIGIN_KEY": key}
-
-
-def _role(setting: Setting, function: Function, name: str) -> str:
-    """A role that writes the function's logs in every region that it runs in; Lambda brings them together."""
-    source = setting.source
-    group = f"log-group:{_log_group_name(name)}"
-    statements = [
-        permissions.allow(["logs:CreateLogGroup"], [permissions.arn("logs", group, "*")]),
-        permissions.allow(
-            ["logs:CreateLogStream", "logs:PutLogEvents"], [permissions.arn("logs", f"{group}:*", "*")]
-        ),
-        *permissions.secrets(environment.references(source.manifest, source.stage), source.stage.region),
-        *permissions.granted(source.stage, function.name),
-    ]
-    role = iam.CfnRole(
-        setting.stack,
-        resource_id(function.name, "Role"),
-        assume_role_policy_document=permissions.trust("lambda.amazonaws.com"),
-        permissions_boundary=source.stage.permissions_boundary,
-        policies=[{"policyName": "function", "policyDocument": permissions.document(statements)}],
-    )
-    return role.attr_arn
-
-
-def _log_group(setting: Setting, function: Function, name: str) -> str:
-    stage = setting.source.stage
-    group = logs.CfnLogGroup(
-        setting.stack,
-        resource_id(function.name, "Logs"),
-        log_group_name=_log_group_name(name),
-        retention_in_days=stage.log_days,
-    )
-    group.apply_removal_policy(cdk.RemovalPolicy.RETAIN if stage.retain else cdk.RemovalPolicy.DESTROY)
-    return group.ref
-
-
-def _log_group_name(name: str) -> str:
-    return names.log_group(f"web/{name}")
 
 
 def _no_bucket(function: Function) -> Fault:

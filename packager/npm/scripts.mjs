@@ -2,6 +2,7 @@
 //
 // A module graph takes Node longer to load than to compile, and the process that user code runs in is waited for: it is
 // one file, and CommonJS, for which Node needs no loader of modules.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -10,6 +11,21 @@ import { build } from "esbuild";
 const [source, target] = process.argv.slice(2);
 const OWN_URL = "scriptUrl";
 
+/**
+ * Packages lie beside this script, not beside the source; they are named by their own names, not by where that is.
+ * @type {import("esbuild").Plugin}
+ */
+const packages = {
+  name: "packages",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^[^./]/, namespace: "file" }, ({ path, kind }) =>
+      kind === "entry-point" || path.startsWith("node:") ? undefined : { path, namespace: "npm" },
+    );
+    onLoad({ filter: /^/, namespace: "npm" }, async ({ path }) => ({
+      contents: await readFile(fileURLToPath(import.meta.resolve(path))),
+    }));
+  },
+};
 /** @param {string} name */
 const entry = (name) => join(source, `${name}.mjs`);
 const shared = {
@@ -19,8 +35,7 @@ const shared = {
   platform: /** @type {const} */ ("node"),
   target: "node22",
   legalComments: /** @type {const} */ ("none"),
-  // The packages lie beside this script, not beside the source.
-  nodePaths: [fileURLToPath(new URL("node_modules", import.meta.url))],
+  plugins: [packages],
 };
 await build({
   ...shared,

@@ -52,7 +52,8 @@ def test_the_wheel_has_the_worker_the_locks_and_the_types(wheel):
     assert {
         *("packager/py.typed", "runtimes/py.typed", "infra/py.typed"),
         *("packager/npm/package.json", "packager/npm/package-lock.json", "packager/data/edge_modules.toml"),
-        *(f"runtimes/edge_worker/{name}.mjs" for name in ("worker", "serve", "index")),
+        *(f"runtimes/edge_worker/{name}.mjs" for name in ("worker", "serve", "lambda_edge")),
+        "infra/viewer_request.js",
     } <= names
     assert not any(name.startswith(("tests/", "sample_app/")) for name in names)
 

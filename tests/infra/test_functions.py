@@ -75,7 +75,7 @@ def test_every_function_has_the_same_variables_and_no_secret(tmp_path: Path) -> 
 
 def test_a_role_reads_exactly_the_secrets_and_writes_its_own_logs(tmp_path: Path) -> None:
     arn = "arn:${AWS::Partition}:"
-    here = "${AWS::Region}:${AWS::AccountId}:"
+    here = "us-east-1:${AWS::AccountId}:"
     assert statements(api(tmp_path), "ApiRole") == [
         {
             "Effect": "Allow",

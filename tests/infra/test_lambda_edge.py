@@ -73,10 +73,10 @@ def test_logs_are_written_in_the_region_of_the_replica(tmp_path: Path) -> None:
 
 
 def test_secrets_are_read_by_exact_arn_in_the_stages_region(tmp_path: Path) -> None:
-    rows = {row["Action"]: row["Resource"] for row in statements(edge(tmp_path))[2:]}
+    rows = {str(row["Action"]): row["Resource"] for row in statements(edge(tmp_path))[2:]}
     start = "arn:${AWS::Partition}"
     assert rows == {
-        "ssm:GetParameter": {
+        "['ssm:GetParameter', 'ssm:GetParameters']": {
             "Fn::Sub": f"{start}:ssm:eu-west-1:${{AWS::AccountId}}:parameter/shop/prod/session-key"
         },
         "secretsmanager:GetSecretValue": {

@@ -127,7 +127,7 @@ def test_its_role_writes_logs_and_reads_its_secrets(tmp_path: Path) -> None:
     assert actions == [
         "logs:CreateLogGroup",
         ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "ssm:GetParameter",
+        ["ssm:GetParameter", "ssm:GetParameters"],
     ]
 
 

@@ -43,7 +43,7 @@ def by_python(environment: dict[str, str]) -> dict[str, str]:
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The modules of the edge worker, with the packages they are bundled with beside them."""
     folder = shutil.copytree(WORKER, tmp_path_factory.mktemp("worker") / "edge_worker")
-    (folder / "node_modules").symlink_to(pyodide.fetch() / "node_modules", target_is_directory=True)
+    (folder / "node_modules").symlink_to(pyodide.fetch(print) / "node_modules", target_is_directory=True)
     (folder / "script.mjs").write_text(SCRIPT)
     return folder
 

@@ -1,5 +1,7 @@
+import pytest
+
 from runtimes.site_rules import HeaderRule, Site
-from runtimes.table import Cors, MiddlewareEntry, RouteEntry, Table, from_json, to_json
+from runtimes.table import Cors, MiddlewareEntry, RouteEntry, Table, answers_unknown, from_json, to_json
 
 
 def test_a_table_survives_the_way_to_its_file_and_back():
@@ -20,3 +22,17 @@ def test_a_table_survives_the_way_to_its_file_and_back():
     )
     assert from_json(to_json(table)) == table
     assert to_json(from_json(to_json(table))) == to_json(table)
+
+
+@pytest.mark.parametrize(
+    ("functions", "cdn_functions", "answers"),
+    [
+        (("edge", "api"), (), True),
+        (("edge", "api"), ("edge",), False),
+        (("edge", "other"), ("edge", "other"), True),
+        (("edge",), ("edge",), True),
+    ],
+)
+def test_a_url_without_a_route_is_left_to_the_api_behind_the_cdn(functions, cdn_functions, answers):
+    routes = tuple(RouteEntry(f"/{name}", f"app/{name}/route.py", name, 100) for name in functions)
+    assert answers_unknown(Table("edge", routes, cdn_functions=cdn_functions)) is answers
