@@ -19,6 +19,13 @@ COMMANDS = {
     "analyze": "Show what is in every artifact and why.",
     "preview": "Serve the built artifacts as the cloud would.",
     "synth": "Write the stacks of a stage as a CDK cloud assembly.",
+    "diff": "Show what a deploy would change.",
+    "deploy": "Deploy a stage to AWS.",
+    "releases": "List what was live when, and what is live.",
+    "rollback": "Have an earlier release answer again.",
+    "destroy": "Take a stage away from AWS.",
+    "logs": "Show what the functions of a stage say, as one stream.",
+    "env": "Bring the secrets of a stage here, or to AWS.",
     "doctor": "Tell what is installed, what is missing and how to get it.",
 }
 """Each is the click command of that name in the module `packager.cli.<name>`."""
@@ -77,6 +84,7 @@ def main() -> NoReturn:
     try:
         with cli.make_context("packager", sys.argv[1:]) as context:
             debug = context.params["debug"]
+            context.color = False if output.is_plain() else None
             cli.invoke(context)
         status = 0
         sys.stdout.flush()
