@@ -39,6 +39,8 @@ _OPERATIONS = {
     "none": "does not change",
 }
 _DETAILS = 4
+_LABELS = 20
+"""Routes of a new stack that are listed."""
 _VALUE = 40
 """Characters of a value that is shown."""
 
@@ -86,8 +88,12 @@ def _stack(stack: "StackPlan") -> Iterator[str]:
 def _section(changes: "Sequence[Change]", *, brief: bool) -> Iterator[str]:
     """Losses last, where they are seen; what a new stack is made of is counted, since nothing can be lost by it."""
     if brief and all(change.action == "added" for change in changes):
+        named = sorted(change.label for change in changes if change.label)
         for type_, count in sorted(Counter(change.type for change in changes).items()):
             yield _styled(f"+ {type_}{f'  × {count}' if count > 1 else ''}", "green")
+        yield from (_styled(f"    {label}", "green") for label in named[:_LABELS])
+        if len(named) > _LABELS:
+            yield f"    and {len(named) - _LABELS} more"
         return
     order = [*_SIGNS]
     order.sort(key=lambda action: action in ("removed", "replaced"))
@@ -97,7 +103,7 @@ def _section(changes: "Sequence[Change]", *, brief: bool) -> Iterator[str]:
 
 def _change(change: "Change") -> Iterator[str]:
     sign, colour = _SIGNS[change.action]
-    head = _styled(f"{sign} {change.logical_id}  {change.type}", colour)
+    head = _styled(f"{sign} {change.label or change.logical_id}  {change.type}", colour)
     if change.action == "replaced":
         yield f"{head}  {click.style('REPLACED', fg='red', bold=True)}{_styled(_loss(change), 'red')}"
     elif change.action == "removed":

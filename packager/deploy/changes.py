@@ -65,7 +65,8 @@ class Change:
 
     `logical_id` is its name in the template, with those of nested stacks before it (`Functions1/ApiFunction`).
     A resource that is `replaced` gets a new physical id and loses what it holds, unless it `is_kept`: then the old
-    one stays, outside of the stack. `may_be_replaced` leaves that open until CloudFormation knows more.
+    one stays, outside of the stack. `may_be_replaced` leaves that open until CloudFormation knows more. `label` is
+    what people know it by, such as `ANY /api/users/{id}`, if there is such a thing.
     """
 
     action: Action
@@ -76,6 +77,7 @@ class Change:
     details: tuple[Detail, ...] = ()
     may_be_replaced: bool = False
     is_kept: bool = False
+    label: str | None = None
 
 
 def kind_of(type_: str) -> Kind:
@@ -83,6 +85,12 @@ def kind_of(type_: str) -> Kind:
     if type_.startswith("AWS::IAM::") or type_ in _RIGHTS:
         return "iam"
     return "route" if type_ in _WAYS else "other"
+
+
+def label_of(resource: Mapping[str, Any]) -> str | None:
+    """What people know a template's resource by; None if it has no better name than its logical id."""
+    key = resource.get("Properties", {}).get("RouteKey")
+    return key if isinstance(key, str) else None
 
 
 def from_change_set(rows: Iterable[Mapping[str, Any]], within: str = "") -> Iterator[Change]:
@@ -152,17 +160,22 @@ def from_templates(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
     old, new = before.get("Resources", {}), after.get("Resources", {})
     for name, row in new.items():
         if name not in old:
-            yield Change("added", name, row["Type"], kind=kind_of(row["Type"]))
+            yield Change("added", name, row["Type"], kind=kind_of(row["Type"]), label=label_of(row))
         elif row["Type"] != old[name]["Type"]:
             yield Change("replaced", name, row["Type"], kind=kind_of(row["Type"]))
         elif names := _differing(old[name].get("Properties", {}), row.get("Properties", {})):
             details = tuple(Detail(item, recreation="maybe") for item in names)
             kind = kind_of(row["Type"])
-            yield Change("changed", name, row["Type"], kind=kind, details=details, may_be_replaced=True)
+            label = label_of(row)
+            yield Change(
+                "changed", name, row["Type"], kind=kind, details=details, may_be_replaced=True, label=label
+            )
     for name, row in old.items():
         if name not in new:
             kept = row.get("DeletionPolicy") in _KEPT
-            yield Change("removed", name, row["Type"], kind=kind_of(row["Type"]), is_kept=kept)
+            yield Change(
+                "removed", name, row["Type"], kind=kind_of(row["Type"]), is_kept=kept, label=label_of(row)
+            )
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from packager.deploy import change_sets
 from packager.deploy.assembly import Assembly, Stack
 from packager.deploy.aws import Aws, explained
-from packager.deploy.changes import NESTED, Change, from_templates
+from packager.deploy.changes import NESTED, Change, from_templates, label_of
 from packager.deploy.deployed import Deployed, look
 from packager.deploy.staging import Bucket
 from packager.deploy.states import state
@@ -107,7 +107,11 @@ def _planned(
         made = change_sets.make(aws, stack, staged, found)
         if made is None:
             return StackPlan(stack.name, stack.region, "none")
-        return StackPlan(stack.name, stack.region, "update", made.changes, made.id)
+        resources = template["Resources"]
+        changes = tuple(
+            replace(row, label=label_of(resources.get(row.logical_id, {}))) for row in made.changes
+        )
+        return StackPlan(stack.name, stack.region, "update", changes, made.id)
     changes = tuple(from_templates(_template(aws, found[stack.name]), template))
     note = "planned from the templates: it reads what a stack gives that is not there yet"
     return StackPlan(stack.name, stack.region, "update", changes, note=note)

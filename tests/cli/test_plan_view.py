@@ -36,6 +36,17 @@ def test_a_new_stack_is_told_by_types():
     ]
 
 
+def test_routes_are_told_by_their_keys():
+    routes = [
+        Change("added", f"Route{number}", "AWS::ApiGatewayV2::Route", kind="route", label=f"ANY /r{number:02}")
+        for number in range(22)
+    ]
+    found = shown(StackPlan("shop-prod-api", "eu-central-1", "create", tuple(routes)))
+    assert found[2:5] == ["    + AWS::ApiGatewayV2::Route  × 22", "        ANY /r00", "        ANY /r01"]
+    assert found[-2:] == ["        and 2 more", "22 to add"]
+    assert "    + ANY /r03  AWS::ApiGatewayV2::Route" in shown(updated(routes[3]))
+
+
 def test_changes_of_rights_and_routes_stand_apart():
     found = shown(
         updated(
