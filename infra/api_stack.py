@@ -111,7 +111,7 @@ def api_stack(app: cdk.App, source: Source) -> Api:
         stack,
         "Api",
         name=stack.stack_name,
-        description=f"{len(manifest.routes)} routes of {manifest.app.name}",
+        description=f"{manifest.app.name} {stage.name}",
         protocol_type="HTTP",
         disable_execute_api_endpoint=stage.api_domain is not None,
     )

@@ -86,7 +86,7 @@ def add_function(
         scope,
         resource_id(function.name, "Function"),
         function_name=name,
-        description=_description(source.manifest, function),
+        description=f"{source.manifest.app.name}: {function.runtime} routes",
         code={"s3Bucket": code.bucket_name, "s3Key": code.object_key},
         role=role(scope, source, function, ["lambda.amazonaws.com"], rights),
         environment={
@@ -182,8 +182,3 @@ def metadata(manifest: Manifest, function: Function) -> dict[str, Any]:
 
 def _tracing(stage: Stage) -> list[permissions.Statement]:
     return [permissions.tracing()] if stage.tracing else []
-
-
-def _description(manifest: Manifest, function: Function) -> str:
-    count = sum(1 for route in manifest.routes if route.function == function.name)
-    return f"{manifest.app.name}: {count} {function.runtime} route{'' if count == 1 else 's'}"

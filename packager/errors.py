@@ -5,6 +5,7 @@ command line prints them (`packager.cli.output`) without a traceback unless `--d
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from infra.errors import Fault
 from packager.diagnostics import Diagnostic
@@ -20,6 +21,10 @@ class PackagerError(Exception):
         self.message = message
         self.hint = hint
         self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors of a child process reach its parent whole, whatever their constructor takes."""
+        return BaseException.__new__, (type(self), *self.args), self.__dict__
 
 
 class ProjectError(PackagerError):

@@ -63,6 +63,7 @@ class Settings:
 
     `keep` are modules and packages of distributions that are carried though nothing seems to import them.
     `build_from_source` are the names of dependencies whose wheels may be built on this machine.
+    `smoke` are the paths that are requested after a deployment, spelled as in the route table (`/api/users/7`).
     `site` is None without base path, trailing slashes, headers, redirects and rewrites.
     """
 
@@ -76,6 +77,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     variables: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
+    smoke: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,10 @@ _ON_LAMBDA = frozenset(
         "snapshot_restore_py",
     ]
 )
-_HEAVY = 128 * 1024
-"""Bytes of sources that a function's own import may bring and still be worth their bytecode."""
+_OWN_PART = 128 * 1024
+_OTHERS_PART = 64 * 1024
+"""Bytes of sources that an import within a function may bring and still be worth their bytecode: of the distribution
+that the function belongs to, and of another one, which it often needs for a rare case alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +152,20 @@ def _early(graph: _Graph, ours: Iterable[Module]) -> set[str]:
     """The modules that are imported with ours, and those that light imports within functions bring later."""
     ours = list(ours)
     seen = _imported(graph, (name for row in ours for name in row.eager), frozenset())
-    waiting = {name for row in ours for name in row.lazy}
-    waiting.update(name for item in seen for name in graph.modules[item].lazy)
+    # Each with the top-level package that imports it; ours imports what it is going to need.
+    waiting = {(name, _top(name)) for row in ours for name in row.lazy}
+    waiting.update((name, _top(item)) for item in seen for name in graph.modules[item].lazy)
     light = True
     while light:
         light = False
-        for name in sorted(waiting):
+        for name, importer in sorted(waiting):
             brought = _imported(graph, [name], seen)
-            if sum(graph.sizes[item] for item in brought) <= _HEAVY:
+            limit = _OWN_PART if _top(name) == importer else _OTHERS_PART
+            if sum(graph.sizes[item] for item in brought) <= limit:
                 light = True
-                waiting.remove(name)
-                waiting.update(
-                    later for item in brought for later in graph.modules[item].lazy if later not in seen
-                )
+                waiting.remove((name, importer))
                 seen |= brought
+                waiting.update((later, _top(item)) for item in brought for later in graph.modules[item].lazy)
     return seen
 
 

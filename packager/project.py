@@ -29,6 +29,7 @@ _TREES = (("app", ""), ("src/app", "src"))
 _SECRET_STORES = ("ssm:", "secretsmanager:")
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+/?")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+_REQUESTED = re.compile(r"/[^\s#\[\]]*")
 _SITE_KEYS = ("base_path", "trailing_slash", "headers", "redirects", "rewrites")
 _SDK = {"boto3", "botocore", "s3transfer"}
 """The distributions of the AWS SDK, which fit each other in one version only."""
@@ -45,12 +46,14 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "environment",
         "limits",
         "stages",
+        "deploy",
         *_SITE_KEYS,
     ),
     "tool.packager.lambda": ("python", "architecture", "snap_start", "provided"),
     "tool.packager.edge": ("target", "loader"),
     "tool.packager.environment": ("variables", "secrets"),
     "tool.packager.limits": (*_BUDGET_KEYS, "functions"),
+    "tool.packager.deploy": ("smoke",),
 }
 
 
@@ -229,6 +232,7 @@ def _settings(document: Document) -> Settings:
         limits=_limits(document),
         variables=document.mapping(f"{name}.environment", environment, "variables"),
         secrets=_secrets(document, environment),
+        smoke=_smoke(document),
     )
 
 
@@ -285,6 +289,16 @@ def _secrets(document: Document, environment: dict[str, Any]) -> dict[str, str]:
             hint = 'Say where it is kept, "ssm:/path" or "secretsmanager:name#key"; never the value itself.'
             document.fail(name, key, f"the secret {key} is no reference to a store", hint)
     return secrets
+
+
+def _smoke(document: Document) -> tuple[str, ...]:
+    name = "tool.packager.deploy"
+    paths = document.texts(name, document.table(name), "smoke")
+    for path in paths:
+        if not _REQUESTED.fullmatch(path) or path.startswith("//"):
+            hint = 'Write paths as they are requested, with values for [parameters]: "/api/users/7".'
+            document.fail(name, "smoke", f"smoke: {path!r} is no path of a URL", hint)
+    return paths
 
 
 def _limits(document: Document) -> Limits:

@@ -38,13 +38,14 @@ _MINUTES = 2880
 _KEYS = (
     *("region", "environment", "cdn", "domain", "api_domain", "waf", "waf_rate", "log_days", "retain"),
     *("concurrency", "throttle", "alarms", "canary", "tracing", "termination_protection", "permissions"),
-    *("permissions_boundary", "tags", "code_bucket", "edge_regions"),
+    *("permissions_boundary", "tags", "code_bucket", "edge_regions", "account"),
 )
 _FLAGS = ("cdn", "waf", "retain", "tracing", "termination_protection")
 _DOMAIN_KEYS = ("name", "certificate", "zone_id")
 _HOST = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9{}]([a-z0-9{}-]{0,61}[a-z0-9{}])?\.)+[a-z]{2,63}")
 _CERTIFICATE = re.compile(r"arn:aws[\w-]*:acm:([a-z0-9-]+):\d{12}:certificate/[\w-]+")
 _BOUNDARY = re.compile(r"arn:aws[\w-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
+_ACCOUNT = re.compile(r"\d{12}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+")
@@ -103,6 +104,16 @@ def check(document: Document) -> None:
 def names(project: Project) -> tuple[str, ...]:
     """The stages that the settings name."""
     return tuple(name for name in Document.read(project.root).table(TABLE) if name != DEFAULT)
+
+
+def named(project: Project, name: str | None) -> Stage:
+    """As `read`, for the name that a command was given. Raises `UsageError` too if it was given none."""
+    if name is None:
+        known = names(project)
+        listed = f"; the settings have {', '.join(known)}" if known else ""
+        hint = f"Add --stage NAME, such as --stage {known[0] if known else 'dev'}{listed}."
+        raise UsageError("which stage is not said", hint=hint)
+    return read(project, name)
 
 
 def read(project: Project, name: str) -> Stage:
@@ -207,6 +218,7 @@ def _fields(table: _Table, document: Document) -> dict[str, Any]:
             _BOUNDARY,
             'Give the ARN of a policy, "arn:aws:iam::123456789012:policy/name".',
         ),
+        "account": table.text("account", _ACCOUNT, "Give the account's twelve digits, in quotes."),
         "code_bucket": table.text("code_bucket", _BUCKET, "Give the name of an S3 bucket of us-east-1."),
         "canary": _canary(table),
     }

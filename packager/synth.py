@@ -4,6 +4,8 @@ CDK runs in this process, on the Node that pip installed; it needs neither netwo
 """
 
 import difflib
+import hashlib
+import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from infra.errors import Fault, StackError
 from infra.manifest import Manifest
 from infra.stage import Stage
 from packager import build as builds
-from packager import stages
+from packager import fingerprint, stages
 from packager.errors import StacksError, ToolError, UsageError
 from packager.model import Project
 from packager.project import PYPROJECT, Document, line_of, load
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 MARKER = "cdk.out"
 """The file that CDK puts into every assembly; it holds the version of the format."""
+
+RECORD = "packager.json"
+"""The file that this tool adds: the hash of all that an assembly was made from."""
 
 type Report = Callable[[str], None]
 
@@ -43,10 +48,8 @@ def synth(
     CDK fails, and what a build and `stages.read` raise; an earlier assembly then stays as it was.
     """
     project = load(folder)
-    if name is None:
-        raise UsageError("which stage is not said", hint=_choice(project))
-    stage = stages.read(project, name)
-    place = (out or project.root / OUTPUT / f"cdk.{stage.name}").resolve()
+    stage = stages.named(project, name)
+    place = (out or default_place(project, stage)).resolve()
     _check_place(project.root, place)
     built = _build(project.root, report)
     if faults := _unknown_functions(built, stage):
@@ -55,6 +58,7 @@ def synth(
     try:
         with _replacing(place) as fresh:
             assembly = _run(built, stage, project.root / OUTPUT, fresh, validate=validate)
+            (fresh / RECORD).write_text(_record(built, stage), encoding="utf-8")
     except StackError as error:
         document = Document.read(project.root)
         faults = [replace(fault, place=_place(document, fault.place)) for fault in error.faults]
@@ -62,10 +66,25 @@ def synth(
     return replace(assembly, folder=place)
 
 
-def _choice(project: Project) -> str:
-    named = stages.names(project)
-    known = f"; the settings have {', '.join(named)}" if named else ""
-    return f"Add --stage NAME, such as --stage {named[0] if named else 'dev'}{known}."
+def default_place(project: Project, stage: Stage) -> Path:
+    """Where the assembly of a stage is, unless another place was asked for."""
+    return project.root / OUTPUT / f"cdk.{stage.name}"
+
+
+def is_current(project: Project, stage: Stage) -> bool:
+    """Whether build and default assembly of a stage are those of the project's and the stage's present state."""
+    if not builds.is_current(project.root):
+        return False
+    try:
+        written = (default_place(project, stage) / RECORD).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return written == _record(manifest.read(project.root / OUTPUT), stage)
+
+
+def _record(built: Manifest, stage: Stage) -> str:
+    made_from = [fingerprint.tool(), manifest.to_json(built), repr(stage)]
+    return json.dumps({"inputs": hashlib.sha256(json.dumps(made_from).encode()).hexdigest()}) + "\n"
 
 
 def _build(root: Path, report: Report) -> Manifest:

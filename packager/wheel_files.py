@@ -19,7 +19,7 @@ from packager.model import Distribution
 _TESTS = frozenset(("test", "tests"))
 _NEVER = frozenset((".pyc", ".pyo"))
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
-_SBOM = re.compile(r"[^/]+\.dist-info/sboms/")
+_RECORDS = re.compile(r"[^/]+\.dist-info/(?:sboms/|WHEEL$)")
 # import statements, bracketed ones too, and texts without spaces that could be a dotted name or a path
 _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.MULTILINE
@@ -74,7 +74,7 @@ def _listed(folder: Path) -> tuple[Entry, ...]:
     found = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.suffix in _NEVER or path.name == "py.typed" or _SBOM.match(name) or not path.is_file():
+        if path.suffix in _NEVER or path.name == "py.typed" or _RECORDS.match(name) or not path.is_file():
             continue
         source = _without_description(path.read_bytes()) if _METADATA.fullmatch(name) else path
         found.append(Entry(name, source, bool(path.stat().st_mode & 0o100)))

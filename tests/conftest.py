@@ -13,6 +13,8 @@ from hypothesis import settings
 from packager import smoke
 from packager.model import Wheel
 
+pytest_plugins = ["ministack"]
+
 # Elsewhere the property tests look for new examples on every run; a change is judged by the same ones each time.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -20,6 +20,13 @@ COMMANDS = {
     "dev": "Serve the sources and reload what is saved.",
     "preview": "Serve the built artifacts as the cloud would.",
     "synth": "Write the stacks of a stage as a CDK cloud assembly.",
+    "diff": "Show what a deploy would change.",
+    "deploy": "Deploy a stage to AWS.",
+    "releases": "List what was live when, and what is live.",
+    "rollback": "Have an earlier release answer again.",
+    "destroy": "Take a stage away from AWS.",
+    "logs": "Show what the functions of a stage say, as one stream.",
+    "env": "Bring the secrets of a stage here, or to AWS.",
     "doctor": "Tell what is installed, what is missing and how to get it.",
 }
 """Each is the click command of that name in the module `packager.cli.<name>`."""
@@ -78,6 +85,7 @@ def main() -> NoReturn:
     try:
         with cli.make_context("packager", sys.argv[1:]) as context:
             debug = context.params["debug"]
+            context.color = False if output.is_plain() else None
             cli.invoke(context)
         status = 0
         sys.stdout.flush()

@@ -58,6 +58,11 @@ def path(place: Path) -> str:
     return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
 
 
+def is_plain() -> bool:
+    """Whether nothing is to be coloured, even on a terminal (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
 def discard() -> None:
     """Stop writing to a pipe that nobody reads, so that the interpreter's last flush is silent too."""
     null = os.open(os.devnull, os.O_WRONLY)
@@ -81,5 +86,4 @@ def _hint(text: str) -> str:
 
 
 def _print(text: str) -> None:
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    click.echo(text, err=True, color=colour)
+    click.echo(text, err=True, color=sys.stderr.isatty() and not is_plain())

@@ -129,6 +129,17 @@ def test_what_is_heavy_and_imported_by_a_function_is_not_early(runtime: Path) ->
     assert "pkg/late.py" in reach(runtime, "import pkg.late", heavy).early
 
 
+def test_another_distribution_that_a_function_imports_has_to_be_lighter(runtime: Path) -> None:
+    files = {"pkg/__init__.py": "def f(): import other"}
+    other = {"other/__init__.py": f"x = '{'y' * 70_000}'"}
+    assert "other/__init__.py" not in reach(runtime, "import pkg", files, other).early
+
+
+def test_what_the_projects_own_functions_import_may_be_as_heavy_as_a_part(runtime: Path) -> None:
+    other = {"other/__init__.py": f"x = '{'y' * 70_000}'"}
+    assert "other/__init__.py" in reach(runtime, "def f(): import other", other).early
+
+
 def test_an_attribute_that_is_imported_when_asked_for_is_early(runtime: Path) -> None:
     files = {
         "pkg/__init__.py": "_lazy = {'Model': '.main', 'Other': '.other'}\ndef __getattr__(name): ...",

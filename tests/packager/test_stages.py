@@ -41,6 +41,7 @@ tracing = false
 termination_protection = true
 canary = "10%,15m"
 permissions_boundary = "arn:aws:iam::123456789012:policy/team"
+account = "123456789012"
 tags = {{ team = "shop" }}
 domain = {{ name = "shop.example.com", certificate = "{CERTIFICATE}", zone_id = "Z123" }}
 api_domain = {{ name = "api.example.com", certificate = "{LOCAL_CERTIFICATE}" }}
@@ -76,6 +77,7 @@ functions = ["api"]
         termination_protection=True,
         permissions=(Permission(("dynamodb:GetItem",), ("arn:aws:dynamodb:*:*:table/shop-prod",), ("api",)),),
         permissions_boundary="arn:aws:iam::123456789012:policy/team",
+        account="123456789012",
         tags={"team": "shop"},
     )
 
@@ -195,6 +197,7 @@ def test_the_stages_of_the_settings_are_named_without_the_default(write):
         ("domain = { name = 'https://x.example' }", 3, "name = 'https://x.example'", "host alone"),
         ("domain = { name = 'x.example' }", 3, "domain has no certificate", "arn:"),
         ("domain = { name = 'x.example', certificate = 'x' }", 3, "certificate = 'x'", "ACM"),
+        ("account = '1234'", 3, "account = '1234'", "twelve digits"),
         ("permissions_boundary = 'x'", 3, "permissions_boundary = 'x'", "policy/"),
         ("tags = { 'aws:x' = 'y' }", 3, "reserved", "another name"),
         ("tags = { x = 1 }", 3, "x must be a text", "quotes"),

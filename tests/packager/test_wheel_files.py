@@ -43,10 +43,23 @@ def test_what_only_type_checkers_authors_and_installers_need_stays_out(store: Pa
     assert carried(row) == {"pkg/__init__.py", "pkg/inner.py", "pkg/data.json"}
 
 
-def test_metadata_entry_points_and_licences_stay(store: Path) -> None:
-    names = {"METADATA", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+def test_metadata_entry_points_and_licences_stay_and_installer_records_go(store: Path) -> None:
+    names = {"METADATA", "entry_points.txt", "licenses/LICENSE"}
     files = {f"pkg-1.0.dist-info/{name}": "" for name in names}
-    assert carried(distribution(store, "pkg", files)) == set(files)
+    more = {f"pkg-1.0.dist-info/{name}": "" for name in ("WHEEL", "sboms/pkg.cyclonedx.json")}
+    assert carried(distribution(store, "pkg", files | more)) == set(files)
+
+
+def test_of_the_metadata_the_description_goes(store: Path) -> None:
+    text = "Metadata-Version: 2.4\r\nName: pkg\r\nRequires-Dist: other\r\n\r\n# pkg\r\n\r\nLong.\r\n"
+    row = distribution(store, "pkg", {"pkg-1.0.dist-info/METADATA": text})
+    ((_, entry),) = carried_files([row], [], ())
+    assert entry.source == b"Metadata-Version: 2.4\nName: pkg\nRequires-Dist: other\n\n"
+
+
+def test_modules_that_are_left_out_are_not_there(store: Path) -> None:
+    row = distribution(store, "pkg", {"pkg/__init__.py": "", "pkg/unused.py": ""})
+    assert carried(row, left_out=frozenset({"pkg/unused.py"})) == {"pkg/__init__.py"}
 
 
 @pytest.mark.parametrize(
