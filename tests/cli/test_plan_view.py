@@ -38,7 +38,9 @@ def test_a_new_stack_is_told_by_types():
 
 def test_routes_are_told_by_their_keys():
     routes = [
-        Change("added", f"Route{number}", "AWS::ApiGatewayV2::Route", kind="route", label=f"ANY /r{number:02}")
+        Change(
+            "added", f"Route{number}", "AWS::ApiGatewayV2::Route", kind="route", label=f"ANY /r{number:02}"
+        )
         for number in range(22)
     ]
     found = shown(StackPlan("shop-prod-api", "eu-central-1", "create", tuple(routes)))
