@@ -1,6 +1,5 @@
 """`packager dev` over a real socket: what is saved is what answers."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from serving import PACKAGER, alive, run, started
+from serving import PACKAGER, alive, started
 
 pytestmark = pytest.mark.e2e
 
@@ -229,16 +228,7 @@ def test_no_process_outlives_the_server(number, tmp_path):
         assert not [*temporary.glob("packager-dev-*")]
 
 
-def test_without_its_debugger_inspect_says_how_to_get_it(project):
-    if importlib.util.find_spec("debugpy"):
-        pytest.skip("debugpy is installed")
-    done = run("dev", project, "--inspect")
-    assert done.returncode == 2
-    assert "pip install debugpy" in done.stderr
-
-
 def test_a_debugger_can_attach_to_nodejs_routes(tmp_path):
-    pytest.importorskip("debugpy")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for name in ("app/api/node/route.py", "lib/node_only.py"):
