@@ -162,6 +162,9 @@ def _origin(setting: Setting, function: str | None, host: str) -> dict[str, Any]
         "id": _origin_id(function),
         "domainName": host,
         "customOriginConfig": {
+            # the defaults, spelled out: a change of the distribution by its API has to name them
+            "httpPort": 80,
+            "httpsPort": 443,
             "originProtocolPolicy": "https-only",
             "originSslProtocols": ["TLSv1.2"],
             "originReadTimeout": _read_seconds(setting.source.manifest.functions, function),

@@ -37,7 +37,7 @@ def destroy(
     from packager.cli.confirm import confirm  # noqa: PLC0415
     from packager.cli.progress import progress  # noqa: PLC0415
     from packager.deploy import destroy as destruction  # noqa: PLC0415
-    from packager.deploy import staging  # noqa: PLC0415
+    from packager.deploy import env, staging  # noqa: PLC0415
     from packager.deploy.aws import connect  # noqa: PLC0415
     from packager.deploy.hold import caller, hold  # noqa: PLC0415
     from packager.deploy.releases import Ledger  # noqa: PLC0415
@@ -60,6 +60,8 @@ def destroy(
                 raise click.Abort
             with progress() as shown:
                 kept = destruction.destroy(aws, standing, shown)
+        if not standing.is_empty:
+            kept = (*kept, *destruction.parameters(aws, env.references(app, chosen)))
         left = destruction.forget(aws, Ledger(bucket, app.name, chosen.name)) if bucket else None
     if left and not standing.is_empty:
         kept = (*kept, left)

@@ -141,12 +141,15 @@ def _detail(detail: "Detail") -> str:
 
 
 def _counts(changes: "Sequence[Change]", moves: "Sequence[Move]") -> str:
+    kept = sum(change.action == "removed" and change.is_kept for change in changes)
     counts = Counter(change.action for change in changes)
+    counts["removed"] -= kept
     parts = [
         _styled(f"{counts[action]} to {verb}", "red" if action == "replaced" else None)
         for action, verb in _VERBS.items()
         if counts[action]
     ]
+    parts += [f"{kept} to leave as it is"] if kept else []
     parts += [f"{len(moves)} to move"] if moves else []
     return ", ".join(parts) or "no change"
 

@@ -277,6 +277,10 @@ def _clocks(error: Any) -> str:
 
 def _no_answer(error: Any) -> Explanation:
     """What kept botocore from getting an answer."""
+    from botocore.exceptions import ParamValidationError  # noqa: PLC0415
+
+    if isinstance(error, ParamValidationError):
+        return _shortened(error), "Report it: packager asked in a way that AWS does not take."
     return _no_credentials(error) or _no_connection(error) or (_shortened(error), _LATER)
 
 

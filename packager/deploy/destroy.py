@@ -9,10 +9,13 @@ They are let go of, so that the stack goes, and found again by their tags when t
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 
 from infra import names
+from infra.environment import Reference
 from infra.stage import EDGE_REGION
 from packager.deploy import deployed, events, releases
 from packager.deploy import live as lives
@@ -33,6 +36,9 @@ _GOES_ALONG = {"AWS::Lambda::Version", "AWS::S3::BucketPolicy"}
 _REPLICATED = "InvalidParameterValueException"
 _SURE_PREFIX = 40
 """Characters of a function's name that are the stage's, even if the name had to be cut."""
+
+_PARAMETERS = 10
+"""Names in one call (SSM API Reference, GetParameters)."""
 
 _OBJECTS = 1000
 """Objects in one call (S3 API Reference, DeleteObjects)."""
@@ -123,6 +129,21 @@ def forget(aws: Aws, ledger: Ledger) -> Kept | None:
         _empty(s3, bucket.name)
         s3.delete_bucket(Bucket=bucket.name)
     return None
+
+
+def parameters(aws: Aws, references: Iterable[Reference]) -> tuple[Kept, ...]:
+    """The SSM parameters with secrets of the stage, which are nobody's resource and stay; those that may be read."""
+    names = [row.id for row in references if row.store == "ssm"]
+    found: list[str] = []
+    with suppress(ToolError), explained("looking for the stage's parameters"):
+        for batch in batched(names, _PARAMETERS):
+            answer = aws.client("ssm").get_parameters(Names=list(batch))
+            found += [row["Name"] for row in answer["Parameters"]]
+    why = "holds a secret of the stage, which `packager env push` or somebody put there"
+    return tuple(
+        Kept("AWS::SSM::Parameter", name, aws.region, why, f"aws ssm delete-parameter --name {name}")
+        for name in found
+    )
 
 
 def _delete(aws: Aws, stack: Deployed, progress: Progress) -> list[Kept]:

@@ -223,7 +223,7 @@ def test_a_deploy_that_was_killed_is_finished_by_the_same_command(
         while process.poll() is None and not client.describe_stacks()["Stacks"]:
             time.sleep(0.01)
         process.kill()
-    monkeypatch.setattr(hold, "EXPIRY_SECONDS", 1.0)
+    monkeypatch.setattr(hold, "EXPIRY_SECONDS", 5.0)
     ended = packager("deploy", root, "--stage", "dev", "--yes")
     assert ended.status == 0, ended.err
     assert ended.out.splitlines()[-1].startswith("live https://")

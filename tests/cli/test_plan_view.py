@@ -92,7 +92,7 @@ def test_what_is_lost_is_said_last_with_its_name():
         "        Tags",
         "    - Bucket  AWS::S3::Bucket  shop-bucket stays, outside of the stack",
         "    - Queue  AWS::SQS::Queue  shop-queue is deleted with what it holds",
-        "1 to change, 1 to replace, 2 to remove",
+        "1 to change, 1 to replace, 1 to remove, 1 to leave as it is",
     ]
 
 

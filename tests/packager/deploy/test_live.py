@@ -106,12 +106,6 @@ def deploy_edge(shop, memory):
     routes = [route("/api/users/[id]", "api"), route("/api/hello", "edge", "edge")]
     built = written(manifest_of(routes, functions=[function("edge", "edge", memory=memory)]), shop.folder)
     shop.carry_out(shop.synth(built))
-    client = shop.cloud.client("cloudfront")
-    answer = client.get_distribution_config(Id=shop.live().distribution)
-    config = answer["DistributionConfig"]
-    for origin in config["Origins"]["Items"]:  # AWS fills these in
-        origin["CustomOriginConfig"] |= {"HTTPPort": 80, "HTTPSPort": 443}
-    client.update_distribution(Id=shop.live().distribution, IfMatch=answer["ETag"], DistributionConfig=config)
     return built
 
 
