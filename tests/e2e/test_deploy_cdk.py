@@ -14,7 +14,7 @@ from serving import run
 from packager import node
 from packager.cache import cache_dir
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deploy_cdk")]
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).parents[2] / "sample_app"
 PINNED = Path(__file__).parents[2] / "requirements" / "cdk"
@@ -91,7 +91,14 @@ def ask(ministack_server, deploy):
     return ask
 
 
-def test_a_nodejs_route_answers_through_the_deployed_api(ask):
+def test_the_cdk_cli_deploys_what_synth_wrote(ask, deploy):
+    a_nodejs_route_answers(ask)
+    an_edge_route_answers_with_the_variables_of_the_project(ask)
+    nobody_but_the_cdn_is_let_in(ask)
+    a_second_deployment_changes_nothing(deploy)
+
+
+def a_nodejs_route_answers(ask):
     answer = ask("POST", "/api/hello", a=["ü"])
     assert (answer.status, json.loads(answer.body)) == (
         201,
@@ -102,7 +109,7 @@ def test_a_nodejs_route_answers_through_the_deployed_api(ask):
     assert users.header("set-cookie").startswith("last_page=2;")
 
 
-def test_an_edge_route_answers_through_the_deployed_api_with_the_variables_of_the_project(ask):
+def an_edge_route_answers_with_the_variables_of_the_project(ask):
     assert json.loads(ask("GET", "/api/edge-example").body)["runtime"] == "emscripten"
     answer = ask("GET", "/api/products/strings/violin")
     assert json.loads(answer.body) == {
@@ -112,12 +119,12 @@ def test_an_edge_route_answers_through_the_deployed_api_with_the_variables_of_th
     }
 
 
-def test_nobody_but_the_cdn_is_let_in(ask):
+def nobody_but_the_cdn_is_let_in(ask):
     for path in ("/api/hello", "/api/edge-example"):
         answer = ask("GET", path, headers={})
         assert (answer.status, json.loads(answer.body)) == (403, {"message": "Forbidden"})
 
 
-def test_a_second_deployment_changes_nothing(ask, deploy):
+def a_second_deployment_changes_nothing(deploy):
     said = deploy()
     assert [f"{stack} (no changes)" in said for stack in STACKS] == [True, True, True], said

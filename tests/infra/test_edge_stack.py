@@ -57,6 +57,8 @@ def test_the_origin_is_the_api_over_tls_with_the_key_that_lets_cloudfront_in(tmp
         {"HeaderName": "x-packager-origin-key", "HeaderValue": output_of_api("OriginKey")}
     ]
     assert origin["CustomOriginConfig"] == {
+        "HTTPPort": 80,
+        "HTTPSPort": 443,
         "OriginProtocolPolicy": "https-only",
         "OriginReadTimeout": 35,
         "OriginSSLProtocols": ["TLSv1.2"],
