@@ -20,6 +20,7 @@ MARK = "x-packager-fault"
 """The header of a response that is a fault's description."""
 
 _OURS = Path(__file__).parents[1]
+_told: set[str] = set()
 
 
 class NotImportedError(ImportError):
@@ -36,7 +37,12 @@ def importer(root: Path, file: str) -> ModuleType:
         return load_module(root, file)
     except BaseException as error:
         # sys.exit() in a module is a fault like others
-        logger.error("%s could not be imported", file, exc_info=error)
+        frame = _frames(root, error)[-1]
+        fault = f"{frame['file']}:{frame['line']} {_summary(error)}"
+        # What several routes import is told once with all of its steps.
+        known = fault in _told or isinstance(error, SyntaxError)
+        _told.add(fault)
+        logger.error("%s could not be imported: %s", file, fault, exc_info=None if known else error)
         return _failing(file, error)
 
 
@@ -59,19 +65,27 @@ def explained(root: Path, raised: BaseException, place: str) -> Response:
     importing = isinstance(raised, NotImportedError)
     if isinstance(raised, NotImportedError):
         raised = raised.reason
-    frames = [
+    document = {
+        "error": _summary(raised),
+        "importing": importing,
+        "place": place,
+        "frames": _frames(root, raised),
+    }
+    return Response.json(document, 500, {MARK: "1"})
+
+
+def _summary(raised: BaseException) -> str:
+    return "".join(traceback.format_exception_only(raised)).strip().splitlines()[-1]
+
+
+def _frames(root: Path, raised: BaseException) -> list[dict[str, str | int]]:
+    frames: list[dict[str, str | int]] = [
         {"file": _relative(root, frame.filename), "line": frame.lineno or 0, "function": frame.name}
         for frame in traceback.extract_tb(raised.__traceback__)
     ]
     if isinstance(raised, SyntaxError) and raised.filename:
         frames.append({"file": _relative(root, raised.filename), "line": raised.lineno or 0, "function": ""})
-    document = {
-        "error": "".join(traceback.format_exception_only(raised)).strip().splitlines()[-1],
-        "importing": importing,
-        "place": place,
-        "frames": frames,
-    }
-    return Response.json(document, 500, {MARK: "1"})
+    return frames
 
 
 def _relative(root: Path, file: str) -> str:

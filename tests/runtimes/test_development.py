@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from runtimes import table
+from runtimes import development, table
 from runtimes.app import load
 from runtimes.development import MARK
 from runtimes.table import RouteEntry, Table
@@ -47,6 +47,24 @@ def test_a_module_that_cannot_be_imported_answers_why(source, line, ask):
     document = json.loads(ask(source).content)
     assert document["importing"]
     assert (document["frames"][-1]["file"], document["frames"][-1]["line"]) == (ROUTE, line)
+
+
+def test_the_log_tells_where_and_the_steps_once(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(development, "_told", set())
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    (tmp_path / "shared_fault.py").write_text("x = 1\nraise LookupError('no such thing')\n")
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("import shared_fault\n")
+        development.importer(tmp_path, name)
+    (tmp_path / "wrong.py").write_text("def GET(:\n")
+    development.importer(tmp_path, "wrong.py")
+    fault = "could not be imported: shared_fault.py:2 LookupError: no such thing"
+    assert [row.getMessage() for row in caplog.records] == [
+        f"one.py {fault}",
+        f"two.py {fault}",
+        "wrong.py could not be imported: wrong.py:1 SyntaxError: invalid syntax",
+    ]
+    assert [row.exc_info is not None for row in caplog.records] == [True, False, False]
 
 
 def test_what_is_deployed_tells_nothing(ask):
