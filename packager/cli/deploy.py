@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packager.cli import output
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from packager.deploy.aws import Aws
@@ -18,27 +18,17 @@ if TYPE_CHECKING:
     from packager.deploy.staging import Bucket
     from packager.deploy.synthesis import Built, Synthesis
 
-WAIT_SECONDS = 120.0
-"""Longer than the hold of a killed run lasts, so that the same command, run again, takes over."""
-
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage to deploy.  [required]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--canary", metavar="10%,5m", help="Give new code that share at first, and watch the alarms.")
 @click.option(
     "--fast", "is_fast", is_flag=True, help="Replace code alone, without the stacks; for development."
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait for another deploy of the stage to end.",
-)
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.wait
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
 def deploy(  # noqa: PLR0913, PLR0917 - one for each option
     project: Path,

@@ -8,26 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packager.cli import output
-from packager.cli.deploy import WAIT_SECONDS
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from packager.deploy.destroy import Kept, Standing
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage that is taken away.  [required]")
 @click.option("--yes", is_flag=True, help="Do not ask for the name of the stage.")
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait for a deploy of the stage to end.",
-)
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.wait
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted and what stays as JSON.")
 def destroy(
     project: Path, stage: str | None, yes: bool, wait: float, profile: str | None, as_json: bool

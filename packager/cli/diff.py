@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from packager.cli import output
+from packager.cli import options, output
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage to compare with.  [required]")
 @click.option("--exit-code", is_flag=True, help="Leave with 1 if something would change.")
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def diff(project: Path, stage: str | None, exit_code: bool, profile: str | None, as_json: bool) -> None:
     """Show what deploying PROJECT (default: this folder) would change on AWS, and change nothing."""

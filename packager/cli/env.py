@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packager.cli import output
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from infra.environment import Reference
@@ -32,10 +32,10 @@ def env() -> None:
 
 
 @env.command(short_help="From AWS into .env.STAGE.local.")
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage whose secrets are fetched.  [required]")
 @click.option("--file", "name", metavar="FILE", help="Another file in PROJECT than .env.STAGE.local.")
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.profile
 @click.option("--yes", is_flag=True, help="Write over values that differ without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, without values.")
 def pull(
@@ -69,10 +69,10 @@ def pull(
 
 
 @env.command(short_help="From .env.STAGE.local into SSM parameters.")
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage whose secrets are set.  [required]")
 @click.option("--file", "name", metavar="FILE", help="Another file in PROJECT than .env.STAGE.local.")
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.profile
 @click.option("--yes", is_flag=True, help="Change them without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, without values.")
 def push(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packager.cli import output
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from packager.deploy.log_records import Message, Record, Request
@@ -20,7 +20,7 @@ _LEVELS = {"error": "red", "warning": "yellow", "debug": "bright_black"}
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage whose logs are shown.  [required]")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option(
@@ -37,7 +37,7 @@ _LEVELS = {"error": "red", "warning": "yellow", "debug": "bright_black"}
     default="debug",
     help="At least this.",
 )
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on each line.")
 def logs(
     project: Path,

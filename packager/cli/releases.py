@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packager.cli import output
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from packager.deploy.live import Live
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage whose releases are listed.  [required]")
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print the releases as JSON.")
 def releases(project: Path, stage: str | None, profile: str | None, as_json: bool) -> None:
     """List the releases of PROJECT (default: this folder), newest first, and mark the one that is live."""

@@ -8,27 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from packager.cli import output
-from packager.cli.deploy import WAIT_SECONDS
+from packager.cli import options, output
 
 if TYPE_CHECKING:
     from packager.deploy.rollback import RollbackPlan
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=".")
+@options.project
 @click.option("--stage", metavar="NAME", help="The stage that goes back.  [required]")
 @click.option("--to", type=int, metavar="N", help="The release; default: the one before what is live.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait for a deploy of the stage to end.",
-)
-@click.option("--profile", metavar="NAME", help="The profile of ~/.aws to use.")
+@options.wait
+@options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print what moved as JSON.")
 def rollback(
     project: Path,
