@@ -68,7 +68,10 @@ def against_edge(
 def unresolved_imports(
     project: Project, found: Reach, platform: Platform, site: SitePackages | None
 ) -> Iterator[Diagnostic]:
-    """`unresolved-import`: names that neither Python, the project nor a dependency provides."""
+    """`unresolved-import`: names that neither Python, the project nor a dependency provides.
+
+    `typed-without-pydantic` for what no statement imports, but a typed handler needs.
+    """
     theirs = None if site is None else provided(site)
 
     def is_there(module: str) -> bool:
@@ -133,6 +136,11 @@ def _is_of_project(project: Project, top: str) -> bool:
 
 
 def _unresolved(item: Import, ours: bool, import_root: str) -> Diagnostic:
+    place = (item.file, item.line, item.column)
+    if item.implied:
+        message = f"the handler is typed, and nothing provides {item.module}, which validates it"
+        hint = f"Run `uv add {item.module}`, or add it to [project] dependencies in pyproject.toml."
+        return Diagnostic("typed-without-pydantic", *place, message, hint)
     if ours:
         folder = f"{import_root}/" if import_root else "the project's folder"
         message = f"the project has no module {item.module}"
@@ -140,7 +148,6 @@ def _unresolved(item: Import, ours: bool, import_root: str) -> Diagnostic:
     else:
         message = f"nothing provides the module {item.module}"
         hint = "Add the package that has it to [project] dependencies in pyproject.toml."
-    place = (item.file, item.line, item.column)
     return Diagnostic("unresolved-import", *place, message, hint, chain=item.chain)
 
 

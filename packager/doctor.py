@@ -1,4 +1,4 @@
-"""What the tool finds on this machine: programs, downloads, the CDK CLI, AWS. Nothing here uses the network."""
+"""What the tool finds on this machine: programs, downloads, the CDK CLI, disks; and what AWS tells of it."""
 
 import json
 import os
@@ -8,19 +8,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from infra.regions import REGIONS
+from packager import sizes
 from packager.errors import ToolError
+from packager.finding import Finding
 from packager.stages import REGION_VARIABLES
-
-type State = Literal["ok", "warning", "missing"]
 
 CDK_CLI = "2.1148.1"
 """A CDK CLI that reads the assemblies; aws-cdk 3.0.0, which npm calls the latest, does not."""
+
+_LEAST_FREE = 2**30
+"""Bytes: wheels, their unpacked files, artifacts and a snapshot of a larger project."""
 
 _OLDEST_PYTHON = (3, 12)
 _OLDEST_NODE = 22
@@ -28,27 +29,14 @@ _SECONDS = 30
 _MISMATCH = re.compile(r"Maximum schema version supported is ([\d.x]+), but found ([\d.x]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked for.
-
-    `missing` is what the tool cannot do without; a `warning` is only in the way of some commands. `hint` is the
-    command or the setting that mends it, empty if all is well.
-    """
-
-    name: str
-    state: State
-    version: str | None
-    detail: str
-    hint: str = ""
-
-
 def examine() -> tuple[Finding, ...]:
-    """Look for everything, in the order in which commands need it. Takes about two seconds, for the CDK CLI."""
+    """Look for everything, in the order in which commands need it. Takes about two seconds, for the CDK CLI and AWS."""
+    from packager import doctor_aws  # noqa: PLC0415 - `packager --help` needs none of it
+
     looks: Sequence[Callable[[], Finding]] = (
-        *(_python, _uv, _node, _pyodide, _cdk_library, _cdk_cli, _region, _credentials),
+        *(_python, _uv, _node, _pyodide, _disk, _cdk_library, _cdk_cli, _region, _credentials),
     )
-    return tuple(look() for look in looks)
+    return (*(look() for look in looks), *doctor_aws.examine())
 
 
 def _python() -> Finding:
@@ -89,17 +77,41 @@ def _program(name: str, command: Callable[[], list[str]], hint: str) -> Finding:
 
 def _pyodide() -> Finding:
     from packager import pyodide  # noqa: PLC0415
+    from packager.cache import cache_dir  # noqa: PLC0415
 
     folder = pyodide.cached()
-    if folder is None:
-        return Finding(
-            "Pyodide",
-            "warning",
-            None,
-            "not downloaded yet; the first build with an edge route does it once",
-            "packager build, with a network",
-        )
-    return Finding("Pyodide", "ok", pyodide.VERSION, str(folder))
+    if folder is not None:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return Finding("Pyodide", "ok", pyodide.VERSION, f"{folder}, {sizes.shown(size)}")
+    damaged = cache_dir() / f"pyodide-{pyodide.VERSION}"
+    if damaged.exists():
+        detail = f"{damaged} is damaged: a file is missing or has another size; the next build gets it anew"
+        return Finding("Pyodide", "warning", None, detail, "packager build, with a network")
+    detail = "not downloaded yet; the first build with an edge route does it once"
+    return Finding("Pyodide", "warning", None, detail, "packager build, with a network")
+
+
+def _disk() -> Finding:
+    from packager.cache import cache_dir  # noqa: PLC0415
+
+    places = {
+        "the cache": cache_dir(),
+        "this folder": Path.cwd(),
+        "temporary files": Path(tempfile.gettempdir()),
+    }
+    free = {name: shutil.disk_usage(_nearest(place)).free for name, place in places.items()}
+    least = min(free, key=lambda name: free[name])
+    shown = f"{free[least] / 1e9:.1f} GB"
+    if free[least] >= _LEAST_FREE:
+        return Finding("Disk", "ok", shown, f"free for {least}; there is no less elsewhere")
+    hint = (
+        f"rm -r '{cache_dir()}' (it fills again by itself), or name a larger disk: PACKAGER_CACHE_DIR, TMPDIR"
+    )
+    return Finding("Disk", "warning", shown, f"free for {least}, and a build needs some 1 GB", hint)
+
+
+def _nearest(place: Path) -> Path:
+    return next(row for row in (place, *place.parents) if row.exists())
 
 
 def _cdk_library() -> Finding:

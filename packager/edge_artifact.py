@@ -19,7 +19,10 @@ from packager.worker_scripts import SCRIPTS, worker_scripts
 
 DISTRIBUTIONS = ("python-multipart", "starlette")
 """What our own code needs in every edge artifact."""
-OMITTED = ("aws_lambda.py", "edge_worker", "lambda_events.py", "origin_key.py", "secrets.py", "snap_start.py")
+OMITTED = (
+    *("aws_lambda.py", "edge_worker", "lambda_events.py", "origin_key.py", "secrets.py", "snap_start.py"),
+    "testing",
+)
 """The parts of `runtimes` that never run in Pyodide."""
 
 APP = "app.zip"

@@ -13,6 +13,7 @@ from packager.branches import Platform, walk
 from packager.diagnostics import Diagnostic, in_order
 from packager.model import Project
 from packager.sources import Source, column, read
+from packager.typed_handlers import typed_handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Import:
     `from module import`. `chain` are the `file:line import x` steps from the entry, this one last. `guarded`:
     a failure is caught, here or on the way. `lazy`: it runs within a function, here or on the way. `dynamic`:
     it is written as `import_module("x")` or `__import__("x")`. `instead_of`: it only runs if the import of one
-    of these modules fails.
+    of these modules fails. `implied`: no statement says it; a typed handler in that line needs it.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Import:
     names: tuple[str, ...] = ()
     dynamic: bool = False
     instead_of: tuple[str, ...] = ()
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class _Statement:
     guarded: bool
     instead_of: tuple[str, ...]
     dynamic: bool
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ def reach(project: Project, entries: Sequence[str], platform: Platform | None = 
             state = (guarded or item.guarded, lazy or item.lazy)
             leaving += (
                 Import(
-                    module, file, item.line, item.column, steps, *state, names, item.dynamic, item.instead_of
+                    *(module, file, item.line, item.column, steps, *state, names),
+                    *(item.dynamic, item.instead_of, item.implied),
                 )
                 for module, names in missing
             )
@@ -197,7 +201,15 @@ def _statements(source: Source, platform: Platform | None) -> tuple[_Statement, 
         )
         for visited, lazy, guarded, cause in walk(source.tree, platform)
         for node, module, level, names, dynamic in imported(visited)
-    )
+    ) + tuple(_implied(source))
+
+
+def _implied(source: Source) -> Iterator[_Statement]:
+    """What the typed handlers of a route need."""
+    if PurePosixPath(source.file).name == "route.py":
+        for item in typed_handlers(source):
+            place = (item.node.lineno, column(source, item.node))
+            yield _Statement("pydantic", 0, (), *place, False, item.optional, (), False, implied=True)
 
 
 def imported(node: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str, int, tuple[str, ...], bool]]:

@@ -32,6 +32,8 @@ _ON_LAMBDA = frozenset(
         "snapshot_restore_py",
     ]
 )
+_FOR_TESTS = "testing"
+"""The part of our own package that is in no artifact."""
 _OWN_PART = 128 * 1024
 _OTHERS_PART = 64 * 1024
 """Bytes of sources that an import within a function may bring and still be worth their bytecode: of the distribution
@@ -76,7 +78,11 @@ def module_reach(
     graph = _graph(tuple(row.folder for row in distributions))
     names = frozenset(graph.named)
     own = [found for file, source in sources.items() if (found := module_of(file, source, names))]
-    ours = [*own, *modules_of(runtime, runtime.name).modules.values()]
+    in_artifacts = modules_of(runtime, runtime.name).modules.items()
+    ours = [
+        *own,
+        *(row for file, row in in_artifacts if not file.startswith(f"{runtime.name}/{_FOR_TESTS}/")),
+    ]
     there = graph.tops.union(known)
     missing = {name for name, module in graph.modules.items() if not there.issuperset(module.needs)}
     if any(_UNPICKLERS.intersection(map(_top, (*row.eager, *row.lazy))) for row in own):

@@ -47,6 +47,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
         "limits",
         "stages",
         "deploy",
+        "types",
         *_SITE_KEYS,
     ),
     "tool.packager.lambda": ("python", "architecture", "snap_start", "provided"),

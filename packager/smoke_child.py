@@ -110,9 +110,12 @@ def check(root: str, handler: str, folders: list[str]) -> list[Failure]:
     def importer(folder: Path, file: str) -> ModuleType:
         missing.clear()
         try:
-            return handlers.load_module(folder, file)  # type: ignore[no-any-return]
+            module: ModuleType = handlers.load_module(folder, file)
+            handlers.handlers_of(module, file)
         except BaseException as error:  # noqa: BLE001 - the other modules are to be tried, too
             found.append(_failure(file, error, folders, missing))
+        else:
+            return module
         stand_in = ModuleType(file)
         stand_in.middleware = lambda _request: None  # type: ignore[attr-defined]
         return stand_in

@@ -64,6 +64,9 @@ def _verdict(
             f"{failure.message} in {_zip(part)}",
             _missing_module(project, failure),
         )
+    if "SignatureError" in kinds:
+        hint = "The types of a handler are looked up when its route is imported."
+        return "invalid-annotation", "error", failure.message, hint
     variable = _variable(environment, failure)
     if variable:
         return (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runtimes.responses import Response
     from runtimes.restored import after_restore
     from runtimes.shutdown import on_shutdown
+    from runtimes.signature import content_type, status
 
 __all__ = [
     "FetchError",
@@ -25,6 +26,7 @@ __all__ = [
     "Response",
     "after",
     "after_restore",
+    "content_type",
     "cookies",
     "fetch",
     "forbidden",
@@ -33,6 +35,7 @@ __all__ = [
     "on_shutdown",
     "permanent_redirect",
     "redirect",
+    "status",
     "unauthorized",
 ]
 
@@ -46,6 +49,7 @@ _HOMES = {
     "Response": "runtimes.responses",
     "after_restore": "runtimes.restored",
     "on_shutdown": "runtimes.shutdown",
+    **dict.fromkeys(("content_type", "status"), "runtimes.signature"),
 }
 
 

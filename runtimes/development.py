@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from runtimes.handlers import load_module, module_name
+from runtimes.handlers import handlers_of, load_module, module_name
 from runtimes.responses import Response
 from runtimes.table import METHODS
 
@@ -34,7 +34,8 @@ class NotImportedError(ImportError):
 def importer(root: Path, file: str) -> ModuleType:
     """The module of a file; in place of one that cannot be imported, one that says so whenever it is called."""
     try:
-        return load_module(root, file)
+        module = load_module(root, file)
+        handlers_of(module, file)
     except BaseException as error:
         # sys.exit() in a module is a fault like others
         frame = _frames(root, error)[-1]
@@ -43,10 +44,13 @@ def importer(root: Path, file: str) -> ModuleType:
         known = fault in _told or isinstance(error, SyntaxError)
         _told.add(fault)
         logger.error("%s could not be imported: %s", file, fault, exc_info=None if known else error)
-        return _failing(file, error)
+        return failing(file, error)
+    return module
 
 
-def _failing(file: str, error: BaseException) -> ModuleType:
+def failing(file: str, error: BaseException) -> ModuleType:
+    """A module for a file that could not be imported: whatever is called in it raises `NotImportedError`."""
+
     def fail() -> NoReturn:
         raise NotImportedError(file, error)
 

@@ -5,17 +5,18 @@ import dataclasses
 import importlib.util
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from types import FunctionType, ModuleType
+from typing import Any, NoReturn, cast
 
 from starlette.responses import Response as StarletteResponse
 
 from runtimes.requests import Request
 from runtimes.responses import REDIRECT_STATUSES, NextResponse, Response
+from runtimes.signature import SignatureError, parameters, signature
 from runtimes.table import METHODS
 
 _HAS_THREADS = sys.platform != "emscripten"
@@ -57,22 +58,55 @@ def load_module(root: Path, file: str) -> ModuleType:
 
 
 def handlers_of(module: ModuleType, file: str) -> dict[str, Handler]:
-    """The handlers of a route module by method, automatic ones not included."""
+    """The handlers of a route module by method, automatic ones not included.
+
+    Raises `SignatureError` for one that cannot be served as it is annotated, with its file and line in the text.
+    """
     return {
-        method: handler(function, f"{file} {method}")
+        method: _route_handler(function, f"{file} {method}")
         for method in METHODS
         if callable(function := getattr(module, method, None))
     }
 
 
+def _route_handler(function: Callable[..., Any], place: str) -> Handler:
+    """Describe a handler. A typed one becomes a function of `(request, params)`."""
+    plain = handler(function, place)
+    try:
+        found = signature(function)
+        if found is None:
+            return plain
+        from runtimes import typed  # noqa: PLC0415 - most routes have no typed handler
+
+        answer = typed.typed(found, function, place, asynchronous=plain.asynchronous)
+    except SignatureError as error:
+        _raise_there(SignatureError(f"{place}: {error}", error.code))
+    return Handler(answer, 2, True, place)
+
+
+def _raise_there(error: SignatureError) -> NoReturn:
+    """Raise an error as if by the line of the handler, so that whoever tells of the traceback names that."""
+    if error.code is None:
+        raise error
+    line = error.code.co_firstlineno
+    there = _raise.__code__.replace(
+        co_filename=error.code.co_filename, co_name=error.code.co_name, co_firstlineno=max(line - 1, 0)
+    )
+    FunctionType(there, {})(error)
+    raise error
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
 def handler(function: Callable[..., Any], place: str) -> Handler:
     """Describe a function. One whose signature cannot be read takes `(request, params)`."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    found = parameters(function)
+    if found is None:
         arity = 2
     else:
-        kinds = [item.kind for item in parameters]
+        kinds = [item.kind for item in found]
         positional = sum(kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD) for kind in kinds)
         arity = 2 if inspect.Parameter.VAR_POSITIONAL in kinds else min(positional, 2)
     called = getattr(function, "__call__", None)  # noqa: B004  (an object with an async __call__ is a handler too)
@@ -85,14 +119,17 @@ def call(target: Handler, request: Request, params: dict[str, Any]) -> Awaitable
     arguments = (request, params)[: target.arity]
     if target.asynchronous:
         return cast("Awaitable[object]", target.function(*arguments))
-    return _call_sync(target, arguments)
+    return call_sync(target.function, arguments, {})
 
 
-async def _call_sync(target: Handler, arguments: tuple[object, ...]) -> object:
+async def call_sync(
+    function: Callable[..., Any], arguments: tuple[object, ...], keywords: Mapping[str, object]
+) -> object:
+    """Call a sync function in a thread, where there are threads, and await what it returns if that can be awaited."""
     if not _HAS_THREADS:
-        result = target.function(*arguments)
+        result = function(*arguments, **keywords)
     else:
-        result = await asyncio.to_thread(target.function, *arguments)
+        result = await asyncio.to_thread(function, *arguments, **keywords)
     return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
 
 

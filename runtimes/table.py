@@ -15,6 +15,9 @@ PATH = "_packager/table.json"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY")
 """What a handler may be named after; every other method token is answered with 400, as in Next."""
 
+SOURCES = ("body", "query", "headers", "cookies", "params")
+"""The parameters of handlers that are filled with a part of the request, as their annotation says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cors:

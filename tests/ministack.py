@@ -8,6 +8,7 @@ environment of its own in the user's cache: it pins another botocore than the pr
 import hashlib
 import http.client
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -31,6 +32,8 @@ from packager.preview.child_process import program
 REQUIREMENTS = Path(__file__).parents[1] / "requirements" / "ministack.txt"
 PYTHON = "3.13"
 """What Python functions run on: MiniStack's own interpreter, here the one that projects have by default."""
+ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+"""That of the functions, which run on this machine."""
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 """A stage's default. MiniStack's `Fn::GetStackOutput` reads no other region, so elsewhere no edge stack is made."""

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from packager.cli import output
 from packager.errors import PackagerError
 
 COMMANDS = {
+    "init": "Make a new project.",
     "routes": "Show the route table.",
     "check": "Report everything that is wrong with a project.",
     "why": "Tell why a route runs where it does, or what brings a package.",
@@ -19,6 +21,7 @@ COMMANDS = {
     "analyze": "Show what is in every artifact and why.",
     "dev": "Serve the sources and reload what is saved.",
     "preview": "Serve the built artifacts as the cloud would.",
+    "types": "Write an OpenAPI document and a typed TypeScript client.",
     "synth": "Write the stacks of a stage as a CDK cloud assembly.",
     "diff": "Show what a deploy would change.",
     "deploy": "Deploy a stage to AWS.",
@@ -28,6 +31,7 @@ COMMANDS = {
     "logs": "Show what the functions of a stage say, as one stream.",
     "env": "Bring the secrets of a stage here, or to AWS.",
     "doctor": "Tell what is installed, what is missing and how to get it.",
+    "completion": "Print what completes commands and routes in a shell.",
 }
 """Each is the click command of that name in the module `packager.cli.<name>`."""
 
@@ -38,11 +42,15 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
+        if ctx.resilient_parsing:
+            from packager.cli import completing  # noqa: PLC0415 - a shell asks for completions
+
+            completing.prepare(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -52,9 +60,10 @@ class LazyGroup(click.Group):
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: Any) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version  # noqa: PLC0415 - 15 ms that nothing else needs
+        from packager.versions import versions  # noqa: PLC0415 - 30 ms that nothing else needs
 
-        click.echo(f"packager {version('packager')}")
+        for name, version in versions().items():
+            click.echo(f"{name} {version}")
         ctx.exit()
 
 
@@ -66,7 +75,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: Any) ->
     expose_value=False,
     is_eager=True,
     callback=_print_version,
-    help="Show the version and exit.",
+    help="Show the versions that matter and exit.",
 )
 def cli(debug: bool) -> None:
     """Next.js route handlers for Python, deployed to AWS."""
@@ -79,6 +88,8 @@ def main() -> NoReturn:
     130: interrupted; 141: the reader of the output went away.
     """
     debug = False
+    if "_PACKAGER_COMPLETE" in os.environ:
+        _complete(os.environ["_PACKAGER_COMPLETE"])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -102,6 +113,13 @@ def main() -> NoReturn:
             sys.excepthook(type(error), error, error.__traceback__)
         status = _explained(error)
     sys.exit(status)
+
+
+def _complete(instruction: str) -> NoReturn:
+    """Answer the script of `packager completion`."""
+    from click.shell_completion import shell_complete  # noqa: PLC0415
+
+    sys.exit(shell_complete(cli, {}, "packager", "_PACKAGER_COMPLETE", instruction))
 
 
 def _explained(error: Exception) -> int:

@@ -12,7 +12,7 @@ RUNTIME: Runtime = "nodejs"
 HANDLER = "runtimes.aws_lambda.handler"
 ON_API = True
 DISTRIBUTIONS = ("mangum", "python-multipart", "starlette")
-OMITTED = ("edge", "edge_worker")
+OMITTED = ("edge", "edge_worker", "testing")
 
 
 def artifact(name: str) -> str:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 from zipimport import zipimporter
 
 import anyio.to_thread
@@ -28,7 +28,7 @@ from runtimes.edge import exercise, guard, pbkdf2
 from runtimes.edge.bridge import Bridge, Host
 from runtimes.edge.httpx_import import install_httpx
 from runtimes.edge.watch import watching
-from runtimes.handlers import load_module, module_name
+from runtimes.handlers import handlers_of, load_module, module_name
 from runtimes.randomness import Generators, generators, reseed
 
 logger = logging.getLogger("runtimes")
@@ -153,7 +153,7 @@ def _entries(root: Path) -> list[str]:
 
 def _imported(root: Path, file: str) -> _Failure | None:
     try:
-        load_module(root, file)
+        handlers_of(load_module(root, file), file)
     except BaseException as error:  # noqa: BLE001 - sys.exit() at import is a failure like others
         return _failure(root, file, error)
     return None
@@ -180,17 +180,19 @@ def _known(root: Path, file: str) -> ModuleType:
 def _tolerant(root: Path, file: str) -> ModuleType:
     """The module, or in place of one that cannot be imported one that fails whenever it is called."""
     try:
-        return _known(root, file)
+        module = _known(root, file)
+        handlers_of(module, file)
     except BaseException as error:  # noqa: BLE001
         found = _failure(root, file, error)
         place = f"{found.file}:{found.line}" if found.line else found.file
         reason = f"{file} could not be imported: {found.message.splitlines()[-1]} ({place})"
         logger.error("%s", reason)
         return _broken(file, reason)
+    return module
 
 
 def _broken(file: str, reason: str) -> ModuleType:
-    def fail() -> None:
+    def fail() -> NoReturn:
         raise ImportError(reason)
 
     module = ModuleType(module_name(file))

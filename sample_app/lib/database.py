@@ -8,7 +8,18 @@ import os
 from contextlib import suppress
 from functools import cache
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, create_engine
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+)
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
@@ -35,6 +46,13 @@ sessions = Table(
     Column("expires", Float, nullable=False),
 )
 
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", String(500), nullable=False),
+    Column("tags", JSON, nullable=False),
+)
 
 FIRST_USERS = (
     {"name": "ada", "email": "ada@example.com", "password": "lovelace", "admin": True},

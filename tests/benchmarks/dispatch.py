@@ -27,6 +27,18 @@ from runtimes import Request, Response
 async def GET(request: Request, params: dict) -> Response:
     return Response.json({"hello": "world"})
 """
+TYPED = """\
+from pydantic import BaseModel
+
+class Page(BaseModel):
+    page: int = 1
+
+class Hello(BaseModel):
+    hello: str
+
+async def GET(*, query: Page) -> Hello:
+    return Hello(hello="world")
+"""
 MIDDLEWARE = "async def middleware(request):\n    return None\n"
 HEADERS = {
     "host": "127.0.0.1:3000",
@@ -41,9 +53,11 @@ type Case = Callable[[int], None]
 """Does a number of requests."""
 
 
-def routes(count: int, *, middleware: bool = False) -> Table:
+def routes(count: int, *, middleware: bool = False, typed: bool = False) -> Table:
     paths = ["/api/hello", "/api/users/[id]", *(f"/api/r{number}/[id]" for number in range(count - 2))]
     entries = tuple(RouteEntry(path, "route.py", "api", 6 * 2**20) for path in paths)
+    if typed:
+        entries += (RouteEntry("/api/typed", "typed.py", "api", 6 * 2**20),)
     matchers = ("/admin/:path*",)
     return Table("api", entries, (MiddlewareEntry("middleware.py", "/", matchers),) if middleware else ())
 
@@ -124,13 +138,13 @@ def event(path: str) -> dict[str, object]:
     }
 
 
-def through_mangum(root: Path) -> Case:
-    (root / table.PATH).parent.mkdir()
-    (root / table.PATH).write_text(table.to_json(routes(100)))
+def through_mangum(root: Path, path: str) -> Case:
+    (root / table.PATH).parent.mkdir(exist_ok=True)
+    (root / table.PATH).write_text(table.to_json(routes(100, typed=True)))
     os.environ["LAMBDA_TASK_ROOT"] = str(root)
     from runtimes.aws_lambda import handler  # noqa: PLC0415  (loads the artifact)
 
-    request = event("/api/hello")
+    request = event(path)
 
     def case(count: int) -> None:
         for _ in range(count):
@@ -152,11 +166,13 @@ def main() -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         (root / "route.py").write_text(ROUTE)
+        (root / "typed.py").write_text(TYPED)
         (root / "middleware.py").write_text(MIDDLEWARE)
-        few, many, guarded = (
+        few, many, guarded, typed = (
             App(routes(10), root),
             App(routes(1000), root),
             App(routes(10, middleware=True), root),
+            App(routes(10, typed=True), root),
         )
         cases = {
             "hello, 10 routes": (by_hand(few, "/api/hello"), "≤ 15"),
@@ -165,7 +181,10 @@ def main() -> None:
             "`[id]`, 1,000 routes": (by_hand(many, "/api/users/7"), "within 20 %"),
             "hello, a middleware that does not match": (by_hand(guarded, "/api/hello"), "≤ 5 more"),
             "hello, 10 routes, asyncio": (in_a_loop(few, "/api/hello", loop), ""),
-            "hello, 100 routes, Mangum": (through_mangum(root), "≤ 40"),
+            "typed hello, 10 routes": (by_hand(typed, "/api/typed"), ""),
+            "hello beside a typed one, 10 routes": (by_hand(typed, "/api/hello"), "as without"),
+            "hello, 100 routes, Mangum": (through_mangum(root, "/api/hello"), "≤ 40"),
+            "typed hello, 100 routes, Mangum": (through_mangum(root, "/api/typed"), "≤ 60"),
         }
         times: dict[str, list[float]] = {name: [] for name in cases}
         for case, _ in cases.values():

@@ -1,6 +1,13 @@
 import json
 
+import pytest
+
 from packager import node
+
+
+@pytest.fixture(autouse=True)
+def no_aws(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
 
 def test_every_finding_is_a_row_with_its_remedy_below(packager):
@@ -13,9 +20,10 @@ def test_every_finding_is_a_row_with_its_remedy_below(packager):
 
 def test_json_is_one_document(packager):
     document = json.loads(packager("doctor", "--json").out)
-    assert {"Python", "uv", "Node", "Pyodide", "CDK", "CDK CLI", "AWS region", "AWS credentials"} == {
-        row["name"] for row in document["findings"]
-    }
+    assert [row["name"] for row in document["findings"]] == [
+        *("Python", "uv", "Node", "Pyodide", "Disk", "CDK", "CDK CLI", "AWS region", "AWS credentials"),
+        *("Clock", "AWS account", "Staging"),
+    ]
     assert all(row["hint"] or row["state"] == "ok" for row in document["findings"])
 
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -44,7 +45,11 @@ def test_every_command_has_help_and_json_or_a_port(packager, name):
 
 
 def test_version(packager):
-    assert packager("--version").out == "packager 0.1.0\n"
+    lines = packager("--version").out.splitlines()
+    assert lines[0] == "packager 0.1.0"
+    rows = dict(line.split(" ", 1) for line in lines)
+    assert {"Python", "Node", "Pyodide", "uv", "aws-cdk-lib", "starlette", "mangum"} <= set(rows)
+    assert rows["Python"].startswith(platform.python_version())
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["routes", "--nonsense"], ["routes", "a", "b"], []])

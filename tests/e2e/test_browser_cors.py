@@ -1,32 +1,15 @@
 """`cors` as a real browser sees it: pages of other origins whose scripts call the API behind `preview`."""
 
-import contextlib
 import json
-import os
-import queue
-import shutil
-import signal
-import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import browser
 import pytest
 from serving import serving
-
-CHROMIUM = shutil.which("chromium")
-BROWSER_SECONDS = 120
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-proxy-server",
-]
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.xdist_group("browser_cors"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
+    pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
 ]
 
 ROUTE = """
@@ -107,44 +90,10 @@ def allowed(runtime):
     }  # fmt: skip
 
 
-class Site(ThreadingHTTPServer):
-    """Serves the page to every host name and takes its findings."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Visit)
-        self.page = b""
-        self.findings = queue.SimpleQueue()
-
-
-class Visit(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.answer(200 if self.path == "/" else 404, self.server.page)
-
-    def do_POST(self):
-        self.server.findings.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self.answer(200, b"{}")
-
-    def answer(self, status, body):
-        self.send_response_only(status)
-        self.send_header("content-type", "text/html; charset=utf-8")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments):
-        """Nothing."""
-
-
 @pytest.fixture(scope="module")
 def site():
-    with Site() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with browser.site() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -168,24 +117,6 @@ def api(tmp_path_factory, site):
         yield server
 
 
-@contextlib.contextmanager
-def browser(url, profile):
-    """Chromium with a new profile, at `url`; ended with all its processes."""
-    log = profile.with_name("chromium.log")
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", url],
-            stdout=errors,
-            stderr=errors,
-            start_new_session=True,
-        )
-    try:
-        yield log
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 @pytest.fixture
 def findings(site, api, tmp_path):
     """What a page of host `page` finds when it calls the API by the host name `host`, by runtime."""
@@ -193,12 +124,8 @@ def findings(site, api, tmp_path):
     def find(page, host, runtime):
         base = f"http://{host}:{api.port}/{runtime}"
         cases = [[name, f"{base}/{route}", init] for name, (route, init) in CASES.items()]
-        site.page = PAGE.replace("CASES", json.dumps(cases)).encode()
-        with browser(f"http://{page}:{site.server_port}/", tmp_path / "profile") as log:
-            try:
-                return site.findings.get(timeout=BROWSER_SECONDS)
-            except queue.Empty:
-                raise AssertionError(f"the page reported nothing:\n{log.read_text()}") from None
+        site.files["/"] = PAGE.replace("CASES", json.dumps(cases)).encode()
+        return browser.findings(site, f"http://{page}:{site.server_port}/", tmp_path / "profile")
 
     return find
 

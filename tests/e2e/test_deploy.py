@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from deployed_stage import Stage, left
+from ministack import ARCHITECTURE
 from serving import PACKAGER, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deploy")]
@@ -22,9 +23,12 @@ SAMPLE = Path(__file__).parents[2] / "sample_app"
 RECORDED = Path(__file__).parents[1] / "js" / "origin-request.json"
 SECONDS = 60
 
-SAMPLE_SETTINGS = """
+SAMPLE_SETTINGS = f"""
+[tool.packager.lambda]
+architecture = "{ARCHITECTURE}"
+
 [tool.packager.environment.secrets]
-TOKEN = "ssm:/sample-app/{stage}/token"
+TOKEN = "ssm:/sample-app/{{stage}}/token"
 
 [tool.packager.edge]
 target = "regional"
@@ -35,7 +39,7 @@ smoke = ["/api/hello", "/api/edge-example"]
 [tool.packager.stages.dev]
 cdn = false
 """
-"""What MiniStack can do: it has no Lambda@Edge, and its CloudFront asks no API."""
+"""What MiniStack can do: it runs functions on this machine, has no Lambda@Edge, and its CloudFront asks no API."""
 
 NODEJS = Path("app/api/hello/route.py")
 EDGE = Path("app/api/edge-example/route.py")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ministack import ACCOUNT, REGION
+from ministack import ACCOUNT, ARCHITECTURE, REGION
 from serving import run
 
 from packager import node
@@ -27,6 +27,7 @@ def assembly(tmp_path_factory):
     project = tmp_path_factory.mktemp("cdk") / "sample_app"
     shutil.copytree(SAMPLE, project, ignore=shutil.ignore_patterns(".packager", ".env.local", "__pycache__"))
     with (project / "pyproject.toml").open("a") as file:
+        file.write(f'\n[tool.packager.lambda]\narchitecture = "{ARCHITECTURE}"\n')
         file.write('\n[tool.packager.edge]\ntarget = "regional"\n')
     folder = project.parent / "assembly"
     done = run("synth", project, "--stage", "dev", "--out", folder)

@@ -80,6 +80,32 @@ def test_a_user_is_found_changed_and_missed_in_a_real_database(ask, project):
     assert (project.parent / "sample.db").stat().st_size > 0
 
 
+def test_typed_notes_are_written_listed_and_missed(ask):
+    answer, note = ask("POST", "/api/notes", data={"text": "é", "tags": ["a"]})
+    assert (answer.status, note["text"], note["tags"]) == (201, "é", ["a"])
+    assert ask("GET", "/api/notes?per_page=1")[1] == [note]
+    path = f"/api/notes/{note['id']}"
+    assert ask("GET", path)[1] == note
+    assert (ask("DELETE", path)[0].status, ask("DELETE", path)[0].status) == (204, 404)
+    assert ask("GET", path)[1] == {"error": "there is no such note"}
+    answer, content = ask("POST", "/api/notes", data={"tags": [1]})
+    assert (answer.status, [row["loc"] for row in content["errors"]]) == (
+        422,
+        [["body", "text"], ["body", "tags", 0]],
+    )
+
+
+def test_a_typed_handler_on_edge_answers_by_the_type_of_what_it_returns(ask):
+    answer, content = ask("POST", "/api/shipping", data={"weight": "2.5", "to": "DE", "speed": "express"})
+    assert (answer.status, content) == (200, {"amount": "10.25", "currency": "EUR"})
+    assert ask("POST", "/api/shipping", data={"weight": 31, "to": "DE"})[0].status == 409
+    answer, content = ask("POST", "/api/shipping", data={"weight": 0, "to": "Germany"})
+    assert (answer.status, [row["loc"] for row in content["errors"]]) == (
+        422,
+        [["body", "weight"], ["body", "to"]],
+    )
+
+
 def test_products_take_a_catch_all_on_edge(ask):
     answer, content = ask("GET", "/api/products/strings/a%2Fb%20c")
     assert content == {"shop": "Ada's Instruments", "categories": ["strings"], "product": "a/b c"}

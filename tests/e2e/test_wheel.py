@@ -55,7 +55,15 @@ def test_the_wheel_has_the_worker_the_locks_and_the_types(wheel):
         *(f"runtimes/edge_worker/{name}.mjs" for name in ("worker", "serve", "lambda_edge")),
         "infra/viewer_request.js",
     } <= names
-    assert not any(name.startswith(("tests/", "sample_app/")) for name in names)
+    assert not any(name.startswith(("tests/", "sample_app/", "docs/")) for name in names)
+
+
+def test_the_wheel_tells_pytest_of_its_plugin_and_the_plugin_of_the_reader(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        text = archive.read(name).decode()
+    assert "runtimes = runtimes.testing.plugin" in text
+    assert "project = packager.tested_project:read" in text
 
 
 def test_the_readmes_first_project_works_from_the_wheel(installed, tmp_path):

@@ -1,9 +1,14 @@
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from packager import doctor, pyodide
+from packager import doctor, doctor_aws, pyodide
 from packager.node import node
 
 
@@ -24,6 +29,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("PACKAGER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
     return path
 
@@ -100,6 +107,21 @@ def test_pyodide_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (row.state, row.version) == ("ok", pyodide.VERSION)
 
 
+def test_pyodide_that_is_torn_is_told_from_none(tmp_path: Path) -> None:
+    assert "not downloaded yet" in found("Pyodide").detail
+    (tmp_path / "cache" / f"pyodide-{pyodide.VERSION}").mkdir(parents=True)
+    row = found("Pyodide")
+    assert (row.state, "is damaged" in row.detail) == ("warning", True)
+
+
+def test_a_full_disk_is_told_with_what_frees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found("Disk").state == "ok"
+    monkeypatch.setattr(doctor, "_LEAST_FREE", 1 << 80)
+    row = found("Disk")
+    assert row.state == "warning"
+    assert "rm -r" in row.hint
+
+
 def test_the_region_and_the_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAXXXXXXXX")
@@ -124,3 +146,94 @@ def test_a_profile_and_one_that_is_not_there(tmp_path: Path, monkeypatch: pytest
     row = found("AWS credentials")
     assert row.state == "warning"
     assert "only work" in row.detail
+
+
+@contextmanager
+def aws_at(offset: float, answers: dict[str, tuple[int, str]]) -> Iterator[str]:
+    """An endpoint of AWS whose clock is off by that many seconds; answers by the first word of the request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + offset)
+
+        def do_HEAD(self) -> None:
+            self.answer(*answers.get(self.path.strip("/").partition("?")[0] or "clock", (200, "")))
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(*answers["sts"])
+
+        def answer(self, status: int, text: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_arguments: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+WHO = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::123456789012:user/ada</Arn><Account>123456789012</Account></GetCallerIdentityResult>
+</GetCallerIdentityResponse>"""
+OWN = "packager-123456789012-eu-central-1-an"
+BOOTSTRAP = "cdk-hnb659fds-assets-123456789012-eu-central-1"
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]], offset: float = 0
+) -> dict[str, doctor.Finding]:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAXXXXXXXX")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    with aws_at(offset, answers) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        return {row.name: row for row in doctor_aws.examine()}
+
+
+def test_without_a_network_the_lines_say_so_and_nothing_is_missing() -> None:
+    rows = {row.name: row for row in doctor_aws.examine()}
+    assert "does not tell the time" in rows["Clock"].detail
+    assert "not asked" in rows["AWS account"].detail
+    assert {row.state for row in rows.values()} == {"warning"}
+
+
+@pytest.mark.parametrize(("offset", "state"), [(0, "ok"), (250, "ok"), (900, "warning"), (-900, "warning")])
+def test_a_clock_that_signatures_are_refused_by(
+    monkeypatch: pytest.MonkeyPatch, offset: float, state: str
+) -> None:
+    row = asked(monkeypatch, {"sts": (403, "")}, offset)["Clock"]
+    assert (row.state, bool(row.hint)) == (state, state == "warning")
+
+
+def test_the_account_and_the_bucket_that_the_first_deploy_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = asked(monkeypatch, {"sts": (200, WHO), OWN: (404, ""), BOOTSTRAP: (404, "")})
+    assert (rows["AWS account"].version, rows["AWS account"].state) == ("123456789012", "ok")
+    assert "the first deploy makes one" in rows["Staging"].detail
+
+
+def test_the_bucket_of_a_bootstrap_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = asked(monkeypatch, {"sts": (200, WHO), OWN: (404, ""), BOOTSTRAP: (200, "")})
+    assert BOOTSTRAP in rows["Staging"].detail
+
+
+def test_what_answers_for_aws_and_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = asked(monkeypatch, {"sts": (403, "")})["AWS account"]
+    assert (row.state, bool(row.hint)) == ("warning", True)
+
+
+def test_credentials_that_aws_refuses_are_a_warning_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = (
+        "<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>no</Message></Error></ErrorResponse>"
+    )
+    rows = asked(monkeypatch, {"sts": (403, refusal)})
+    assert (rows["AWS account"].state, bool(rows["AWS account"].hint)) == ("warning", True)
+    assert "hidden" not in repr(rows)

@@ -74,7 +74,7 @@ def _ours() -> list[Entry]:
     found = [
         Entry(f"runtimes/{path.relative_to(folder).as_posix()}", path.read_bytes())
         for path in folder.rglob("*.py")
-        if path.relative_to(folder).parts[0] not in {"edge", "edge_worker"}
+        if path.relative_to(folder).parts[0] not in {"edge", "edge_worker", "testing"}
     ]
     for name in NEEDED:
         files = (
@@ -146,6 +146,18 @@ def test_every_route_is_tried_though_one_fails(bench: Bench) -> None:
         {"app/a/route.py": "import gone_a", "app/b/route.py": "import gone_b", "app/c/route.py": GET}
     )
     assert [item.file for item in bench.test(built)] == ["app/a/route.py", "app/b/route.py"]
+
+
+def test_an_annotation_that_cannot_be_resolved_is_an_error_at_its_handler(bench: Bench) -> None:
+    (bench.root / "app/a").mkdir(parents=True)
+    (bench.root / "app/a/route.py").touch()
+    source = f"from __future__ import annotations\n\n{GET}\n\ndef POST(*, body: Missing): ...\n"
+    (found,) = bench.test(bench.artifact({"app/a/route.py": source}))
+    line = source.splitlines().index("def POST(*, body: Missing): ...") + 1
+    assert kinds((found,)) == [("invalid-annotation", "error", "app/a/route.py", line)]
+    assert found.message.startswith(
+        "app/a/route.py POST: the annotation of body cannot be resolved (name 'Missing'"
+    )
 
 
 def test_what_our_own_handler_needs_is_tested_too(bench: Bench) -> None:

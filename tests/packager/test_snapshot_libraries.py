@@ -1,13 +1,17 @@
 """Compiled distributions in a snapshot: pydantic's own core, and what a handler imports later."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from edge_artifact import Artifact, Served, build_artifact, served, write_project
 
 from packager.errors import ToolError
+from runtimes.app import App
+from runtimes.table import RouteEntry, Table
 
 pytestmark = pytest.mark.xdist_group("snapshot-libraries")
 
@@ -67,6 +71,74 @@ def GET(request):
         return Limited.model_validate(dict(request.query_params)).model_dump()
     except ValidationError as error:
         return {"errors": [row["type"] for row in error.errors()]}
+""",
+    "app/api/typed/[id]/route.py": """\
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, TypedDict
+
+from pydantic import BaseModel, Field
+
+from runtimes import Request, status
+
+
+class Ids(TypedDict):
+    id: int
+
+
+class Parcel(BaseModel):
+    weight: float = Field(gt=0)
+    sent: date = Field(alias="sentOn")
+    kinds: list[Literal["small", "large"]] = []
+
+
+@dataclass
+class Price:
+    amount: Decimal
+    note: str = "é"
+
+
+class Problem(BaseModel):
+    reason: str
+
+
+class Page(BaseModel):
+    page: int = 1
+    tags: list[str] = []
+
+
+def POST(request: Request, params: Ids, *, body: Parcel, query: Page) -> Price | Annotated[Problem, status(409)]:
+    if body.weight > 30:
+        return Problem(reason=f"{params['id']} is too heavy")
+    return Price(Decimal(params["id"]) / 4)
+
+
+async def PUT(*, body: list[float]) -> list[float]:
+    return body if body != [0] else ["no"]
+""",
+    "app/api/lazy/route.py": """\
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elsewhere import Asked
+
+
+def GET(request: Asked, params, *, query: Page) -> list[Later]:
+    return [Later(page=query.page)]
+
+
+from pydantic import BaseModel
+
+
+class Page(BaseModel):
+    page: int
+
+
+class Later(Page):
+    pass
 """,
     "app/api/second/route.py": """\
 def GET():
@@ -131,6 +203,55 @@ def test_what_is_wrong_is_a_validation_error(server: Served) -> None:
 
 def test_a_schema_of_the_snapshot_is_there(server: Served) -> None:
     assert server.get("/api/schema").json()["required"] == ["number", "name"]
+
+
+TYPED: tuple[tuple[str, str, str, str], ...] = (
+    ("POST", "/api/typed/7?tags=a&tags=b", "application/json", '{"weight": "2", "sentOn": "2026-01-02"}'),
+    ("POST", "/api/typed/7", "application/json", '{"weight": 31, "sentOn": "2026-01-02"}'),
+    (
+        "POST",
+        "/api/typed/x?page=y",
+        "application/json",
+        '{"weight": 0, "sentOn": "never", "kinds": ["small", 1]}',
+    ),
+    ("POST", "/api/typed/7", "application/x-www-form-urlencoded", "weight=2&sentOn=2026-01-02&kinds=small"),
+    ("POST", "/api/typed/7", "application/json", "{"),
+    ("POST", "/api/typed/7", "text/plain", "{}"),
+    ("POST", "/api/typed/7", "application/json", ""),
+    ("PUT", "/api/typed/7", "application/json", "[1, 2.5, 1e16, 1e-7, 0.1]"),
+    ("PUT", "/api/typed/7", "application/json", "[0]"),
+)
+
+
+def test_typed_handlers_give_the_bytes_of_nodejs(server: Served, tmp_path: Path) -> None:
+    file = "app/api/typed/[id]/route.py"
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(FILES[file], encoding="utf-8")
+    app = App(Table("api", (RouteEntry("/api/typed/[id]", file, "api", 2**20),)), tmp_path)
+
+    async def on_nodejs() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=server.url) as client:
+            return [await asked(client, *row) for row in TYPED]
+
+    async def on_edge() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            return [await asked(client, *row) for row in TYPED]
+
+    async def asked(
+        client: httpx.AsyncClient, method: str, path: str, kind: str, body: str
+    ) -> httpx.Response:
+        return await client.request(method, path, headers={"content-type": kind}, content=body)
+
+    ours, theirs = (
+        [(row.status_code, row.headers.get("content-type"), row.content) for row in asyncio.run(ask())]
+        for ask in (on_edge, on_nodejs)
+    )
+    assert ours == theirs
+    assert [status for status, _, _ in ours] == [200, 409, 422, 200, 400, 415, 422, 200, 500]
+
+
+def test_types_that_are_defined_after_their_handler_are_found(server: Served) -> None:
+    assert server.get("/api/lazy?page=3").json() == [{"page": 3}]
 
 
 def test_models_are_made_after_the_start(server: Served) -> None:

@@ -42,7 +42,14 @@ def test_an_exception_is_described_with_its_frames(ask):
     assert document["frames"][-1] == {"file": ROUTE, "line": 2, "function": "GET"}
 
 
-@pytest.mark.parametrize(("source", "line"), [("x = 1\nraise SystemExit\n", 2), ("\n\ndef GET(:\n", 3)])
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("x = 1\nraise SystemExit\n", 2),
+        ("\n\ndef GET(:\n", 3),
+        ("x = 1\ndef GET(*, query: 'Missing'): ...\n", 2),
+    ],
+)
 def test_a_module_that_cannot_be_imported_answers_why(source, line, ask):
     document = json.loads(ask(source).content)
     assert document["importing"]

@@ -30,8 +30,9 @@ def GET(request: Request):
 
 
 async def POST(request: Request):
-    name = (await request.json()).get("name")
-    if not name:
+    body = await request.json()
+    name = body.get("name") if isinstance(body, dict) else None
+    if not name or not isinstance(name, str):
         return Response.json({"error": "name is required"}, status_code=422)
     user = users.create(name)
     if user is None:
