@@ -5,8 +5,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from packager import node, pyodide
 from packager.cache import cache_dir
+
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[1]
 

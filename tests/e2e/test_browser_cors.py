@@ -8,7 +8,6 @@ from serving import serving
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("browser_cors"),
     pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
 ]
 

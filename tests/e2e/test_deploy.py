@@ -17,7 +17,7 @@ from deployed_stage import Stage, left
 from ministack import ARCHITECTURE
 from serving import PACKAGER, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deploy")]
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).parents[2] / "sample_app"
 RECORDED = Path(__file__).parents[1] / "js" / "origin-request.json"

@@ -13,7 +13,7 @@ from packager.errors import ToolError
 from runtimes.app import App
 from runtimes.table import RouteEntry, Table
 
-pytestmark = pytest.mark.xdist_group("snapshot-libraries")
+pytestmark = pytest.mark.long
 
 FILES = {
     "app/api/model/route.py": """\
