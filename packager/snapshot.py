@@ -20,6 +20,7 @@ HEAP = "heap.bin"
 CODE = "code.bin"
 LIBRARIES = "libraries"
 TIMEOUT_SECONDS = 120
+CODE_TIMEOUT_SECONDS = 120
 
 _SCRIPTS = ("snapshot.mjs", "freezer.mjs", "wasm.mjs")
 _WARM = "warm.mjs"
@@ -189,7 +190,7 @@ def _warm(worker: Worker, report: Callable[[str], None]) -> tuple[str, ...]:
             script,
             [worker.scripts, worker.folder],
             access=node.Access((worker.folder, worker.scripts, script), (code,)),
-            timeout=TIMEOUT_SECONDS,
+            timeout=CODE_TIMEOUT_SECONDS,
             failure="no code cache, the worker will start more slowly",
             hint="Build again when the machine is less busy.",
         )

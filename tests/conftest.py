@@ -1,5 +1,6 @@
 """Fixtures of every room: project folders, and wheels made by hand."""
 
+import compileall
 import hashlib
 import os
 import zipfile
@@ -19,6 +20,30 @@ pytest_plugins = ["ministack"]
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("packager", "runtimes", "infra")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the checkout once, before the workers start, whatever this machine says about writing bytecode.
+
+    The tests start hundreds of commands, and each would compile what it imports.
+    """
+    if not hasattr(config, "workerinput"):
+        for room in ROOMS:
+            compileall.compile_dir(ROOT / room, quiet=2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first, so that at the end no worker waits for another one's.
+
+    A file's tests stay together, in one worker: what its fixtures build is built once.
+    """
+    long = {item.path for item in items if item.get_closest_marker("long") or item.get_closest_marker("e2e")}
+    items.sort(key=lambda item: item.path not in long)
+
 
 type Write = Callable[..., Path]
 

@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {"runtimes": {"packager", "infra"}, "infra": {"packager"}}
@@ -50,6 +53,19 @@ def test_ruff_finds_nothing():
 
 def test_mypy_finds_nothing():
     tool("mypy")
+
+
+def test_mypy_reads_every_module_of_cdk_that_is_imported():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    [read] = [row["module"] for row in settings if row.get("follow_imports") == "normal"]
+    found = {"aws_cdk"}
+    for path in (ROOT / "infra").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "aws_cdk":
+                found |= {f"aws_cdk.{alias.name}" for alias in node.names if alias.name.startswith("aws_")}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aws_cdk."):
+                found.add(node.module)
+    assert set(read) == found
 
 
 def tracked_texts():

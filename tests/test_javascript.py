@@ -6,9 +6,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from packager import node, pyodide
 from packager.cache import cache_dir
 from packager.console import library
+
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[1]
 

@@ -25,7 +25,6 @@ FLAGS += [
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("browser_cors"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
 ]
 

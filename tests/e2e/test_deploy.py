@@ -16,7 +16,7 @@ import pytest
 from deployed_stage import Stage, left
 from serving import PACKAGER, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deploy")]
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).parents[2] / "sample_app"
 RECORDED = Path(__file__).parents[1] / "js" / "origin-request.json"

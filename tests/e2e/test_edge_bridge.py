@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from serving import Answer, Server, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("edge_bridge")]
+pytestmark = pytest.mark.e2e
 
 ROUTES = {
     "grow": """

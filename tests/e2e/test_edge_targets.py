@@ -47,7 +47,7 @@ VIEWER = {
     "cloudfront-viewer-country": "SE",
 }
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("edge_targets")]
+pytestmark = pytest.mark.e2e
 
 
 def built(folder: Path, target: str) -> Path:

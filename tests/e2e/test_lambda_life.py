@@ -5,7 +5,7 @@ import json
 import pytest
 from serving import serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lambda_life")]
+pytestmark = pytest.mark.e2e
 
 ROUTE = """
 from runtimes import Request, after_restore, on_shutdown

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from serving import Server, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("outgoing")]
+pytestmark = pytest.mark.e2e
 
 FETCH = """
 from runtimes import FetchError, Request, cookies, fetch

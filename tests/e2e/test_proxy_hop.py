@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from serving import serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("proxy_hop")]
+pytestmark = pytest.mark.e2e
 
 ECHO = """
 import sys

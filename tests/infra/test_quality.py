@@ -6,13 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
-import cdk_nag
 import pytest
-from cfnlint import api as cfn_lint
-from cfnlint.config import ManualArgs
 from manifests import manifest_of, written
-from stacks import SHOP, synthesized
+from stacks import SHOP, Template, synthesized
 
 from infra import assembly
 from infra.acknowledged import LINT, reasons
@@ -51,6 +47,10 @@ VARIANTS = [
 
 def findings(folder: Path, manifest: Manifest, stage: Stage) -> list[dict[str, Any]]:
     """What cdk-nag finds and nobody has acknowledged."""
+    # here, not above: seconds, of every process that collects this file
+    import aws_cdk as cdk  # noqa: PLC0415
+    import cdk_nag  # noqa: PLC0415
+
     built = written(manifest, folder / "build")
     out = folder / "out"
     out.mkdir()
@@ -82,20 +82,26 @@ def test_every_acknowledgement_is_explained() -> None:
         assert reason.endswith("."), name
 
 
+def linted(template: Template) -> list[Any]:
+    from cfnlint import api  # noqa: PLC0415
+    from cfnlint.config import ManualArgs  # noqa: PLC0415
+
+    return api.lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
+
+
 @pytest.mark.parametrize(("target", "stage"), VARIANTS)
 def test_cfn_lint_finds_nothing_but_what_is_acknowledged(tmp_path: Path, target: str, stage: Stage) -> None:
     templates = synthesized(tmp_path, shop(target), stage).templates()
     assert len(templates) == 3
     for name, template in templates.items():
-        found = cfn_lint.lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
+        found = linted(template)
         assert [f"{name}: {row.rule.id} {row.message}" for row in found if row.rule.id not in LINT] == []
 
 
 def test_cfn_lint_sees_the_templates(tmp_path: Path) -> None:
     template = synthesized(tmp_path).template("shop-dev-api")
     template["Resources"]["ApiFunction"]["Properties"]["MemorySize"] = 1
-    found = cfn_lint.lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
-    assert "E3034" in {row.rule.id for row in found}
+    assert "E3034" in {row.rule.id for row in linted(template)}
 
 
 @pytest.mark.parametrize(("target", "stage"), VARIANTS)

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from conftest import Wheelhouse
 
 
+@pytest.fixture(scope="session")
+def fetched_pyodide() -> Path:
+    """What the user's cache has of npm, for tests with a cache of their own: each would download it again."""
+    return pyodide.fetch(print)
+
+
 @pytest.fixture
-def hollow_pyodide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hollow_pyodide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched_pyodide: Path) -> Path:
     """Stands for Pyodide's files, a download of 6 MB, and for the import of the app in them; gives their folder.
 
     What is frozen in truth is in test_snapshot.py.
@@ -28,6 +34,7 @@ def hollow_pyodide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (worker.folder / snapshot.HEAP).write_bytes(b"heap" * 10_000)
         return snapshot.Snapshot((snapshot.HEAP,), {})
 
+    monkeypatch.setattr(pyodide, "fetch", lambda _report: fetched_pyodide)
     monkeypatch.setattr(pyodide, "prepare", lambda _report: folder)
     monkeypatch.setattr(snapshot, "freeze", freeze)
     return folder

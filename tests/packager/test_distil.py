@@ -12,7 +12,7 @@ from packager import distil, pyodide
 from packager.bundle import runtimes_folder
 from packager.errors import ToolError
 
-pytestmark = pytest.mark.xdist_group("distil")
+pytestmark = pytest.mark.long
 
 WORKER = runtimes_folder() / "edge_worker"
 ANCHOR = "assignWasmExports(wasmExports);updateGOT(origExports);"

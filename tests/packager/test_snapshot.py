@@ -13,7 +13,7 @@ from packager import snapshot
 from packager.cache import cache_dir
 from packager.errors import ProjectError
 
-pytestmark = pytest.mark.xdist_group("snapshot")
+pytestmark = pytest.mark.long
 
 OK = "def GET():\n    return {'ok': True}\n"
 MARK = "a-constant-of-the-route"
@@ -247,9 +247,9 @@ def test_what_cannot_be_frozen_is_refused_with_its_place(
 
 
 def test_an_import_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "TIMEOUT_SECONDS", 8)
+    monkeypatch.setattr(snapshot, "TIMEOUT_SECONDS", 4)
     error = fails(tmp_path, {"app/api/x/route.py": f"while True:\n    pass\n\n\n{OK}"})
-    assert error.message == "importing the edge routes did not end within 8 seconds"
+    assert error.message == "importing the edge routes did not end within 4 seconds"
     assert "handler" in error.hint
 
 
@@ -259,11 +259,11 @@ def test_a_code_cache_that_is_not_made_in_time_is_done_without(
     endless = tmp_path / "endless.mjs"
     endless.write_text("setInterval(() => undefined, 1000);\n")
     monkeypatch.setattr(snapshot, "_WARM", str(endless))
-    monkeypatch.setattr(snapshot, "TIMEOUT_SECONDS", 15)
+    monkeypatch.setattr(snapshot, "CODE_TIMEOUT_SECONDS", 1)
     made = build_artifact(write_project(tmp_path / "shop", {"app/api/x/route.py": OK}))
     assert made.function.snapshot
     assert made.function.snapshot.files == ("heap.bin",)
-    expected = "no code cache, the worker will start more slowly: it did not end within 15 seconds"
+    expected = "no code cache, the worker will start more slowly: it did not end within 1 seconds"
     assert expected in made.lines
 
 

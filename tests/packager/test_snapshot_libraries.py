@@ -9,7 +9,7 @@ from edge_artifact import Artifact, Served, build_artifact, served, write_projec
 
 from packager.errors import ToolError
 
-pytestmark = pytest.mark.xdist_group("snapshot-libraries")
+pytestmark = pytest.mark.long
 
 FILES = {
     "app/api/model/route.py": """\

@@ -10,7 +10,7 @@ import pytest
 from edge_artifact import Artifact, Served, build_artifact, changed, served, start, write_project
 from serving import serving
 
-pytestmark = pytest.mark.xdist_group("edge-start")
+pytestmark = pytest.mark.long
 
 HOOKS = """\
 import os

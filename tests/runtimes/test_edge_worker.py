@@ -18,7 +18,7 @@ from packager.node import node
 PROJECT = Path(__file__).parents[1] / "fixtures" / "edge_worker"
 MAX_BODY = 1000
 
-pytestmark = pytest.mark.xdist_group("edge-worker")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module", params=["snapshot", "stock"])
