@@ -21,6 +21,9 @@ from packager.project import Document
 DEFAULT = "default"
 """The table that holds for every stage; no stage can be called so."""
 
+LOCAL = "local"
+"""The stage of this machine: it has no settings of its own and cannot be deployed."""
+
 TABLE = "tool.packager.stages"
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -116,6 +119,17 @@ def named(project: Project, name: str | None) -> Stage:
     return read(project, name)
 
 
+def local(project: Project) -> Stage:
+    """The stage that is emulated on this machine: what the table `default` says of how requests are answered.
+
+    Raises `ProjectError` for faults in that table.
+    """
+    fields = _stage(Document.read(project.root), DEFAULT, "")
+    taken = {key: fields[key] for key in ("cdn", "concurrency", "variables") if key in fields}
+    # No bucket is ever asked; a web function cannot be without one.
+    return Stage(name=LOCAL, region=EDGE_REGION, code_bucket="packager-local", **taken)
+
+
 def read(project: Project, name: str) -> Stage:
     """The stage of that name: its settings, its region and the values of its `.env` file.
 
@@ -125,7 +139,7 @@ def read(project: Project, name: str) -> Stage:
     `ProjectError` for faults in the settings.
     """
     short = slug(name)
-    if not short or short in {DEFAULT, "local"}:
+    if not short or short in {DEFAULT, LOCAL}:
         raise UsageError(
             f"a stage cannot be called {name!r}",
             hint=f"Choose a name with letters or digits; {DEFAULT!r} is the table that holds for every stage, and "

@@ -38,9 +38,10 @@ type Report = Callable[[str], None]
 
 
 def synth(
-    folder: Path, name: str | None, out: Path | None = None, *, validate: bool = False, report: Report
+    folder: Path, name: str | Stage | None, out: Path | None = None, *, validate: bool = False, report: Report
 ) -> "Assembly":
-    """Write the stacks of the stage `name` of the project `folder` to `out`, and say what is in them.
+    """Write the stacks of the stage `name`, or of a stage itself, of the project `folder` to `out`, and say what is
+    in them.
 
     Builds first if the output in `.packager` is absent or stale. `out` is `.packager/cdk.<stage>` by default, which
     later builds leave alone. `validate` has CDK check the templates too, some seconds more. Raises `UsageError`
@@ -48,7 +49,7 @@ def synth(
     CDK fails, and what a build and `stages.read` raise; an earlier assembly then stays as it was.
     """
     project = load(folder)
-    stage = stages.named(project, name)
+    stage = name if isinstance(name, Stage) else stages.named(project, name)
     place = (out or default_place(project, stage)).resolve()
     _check_place(project.root, place)
     built = _build(project.root, report)

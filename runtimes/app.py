@@ -65,6 +65,7 @@ class App:
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             PUBLIC_URL: routes.public_url,
         }
+        self._step = chain.step
         self.locator = Locator(routes.routes, self.site)
         self._served = {self.function, None} if answers_unknown(routes) else {self.function}
         self.middleware = chain.load(root, routes.middleware, importer)
@@ -182,7 +183,7 @@ class App:
             waiting.remove(item)
             before = passage.request
             try:
-                await chain.step(item, passage, context)
+                await self._step(item, passage, context)
             except BaseException as raised:  # noqa: BLE001 - what is no answer is raised again
                 return _response_to(raised, item.file, context), place.match
             if passage.answer:
@@ -258,7 +259,7 @@ def load(
     from runtimes import development  # noqa: PLC0415 - nothing that is deployed needs it
 
     app = App(routes, root, development.importer)
-    app._of_every_scope[EXPLAINER] = partial(development.explained, root)
+    app._of_every_scope[EXPLAINER], app._step = partial(development.explained, root), development.timed_step
     return app
 
 

@@ -75,8 +75,12 @@ def run(
 
 @contextmanager
 def serving(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterator[Server]:
-    """`packager preview …` on a free port, ended afterwards as a terminal would end it."""
-    with started([*PACKAGER, "preview", *map(str, arguments), "--port", "0"], env=env) as server:
+    """`packager preview …` on a free port, ended afterwards as a terminal would end it.
+
+    By the way of the build's own routes, for which no stacks have to be made, unless the arguments say otherwise.
+    """
+    way = () if {"--from", "--assembly"} & set(arguments) else ("--from", "manifest")
+    with started([*PACKAGER, "preview", *map(str, arguments), *way, "--port", "0"], env=env) as server:
         yield server
 
 

@@ -4,14 +4,11 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
-from packager.cli import output
-
-if TYPE_CHECKING:
-    from packager.dev.lines import Event
+from packager.cli import events
 
 _INSPECT_PORT = 5678
 """Where debuggers look for debugpy first."""
@@ -31,39 +28,22 @@ _INSPECT_PORT = 5678
     type=click.IntRange(0, 65535),
     help=f"Let a debugger attach to nodejs routes (needs debugpy).  [default port: {_INSPECT_PORT}]",
 )
-@click.option("--json-log", is_flag=True, help="One JSON document a line instead of text.")
+@events.json_log
 def dev(project: Path, port: int, inspect: int, json_log: bool) -> None:
     """Serve the sources of PROJECT and reload what is saved."""
     signal.signal(signal.SIGTERM, _end)
     from packager.dev.run import Options  # noqa: PLC0415 - slow to import
     from packager.dev.run import dev as run  # noqa: PLC0415
 
+    tell = events.told(as_json=json_log)
     ended = run(
         project.resolve(),
         Options(port, inspect),
-        told=_tell_json if json_log else _tell,
-        ready=lambda url: click.echo(f"ready {url}"),
+        told=tell,
+        ready=events.ready(tell),
     )
     if ended is signal.SIGINT:
         raise KeyboardInterrupt
-
-
-def _tell(event: "Event") -> None:
-    from packager.dev.lines import Found, Note, request_line  # noqa: PLC0415 - loaded by then
-
-    match event:
-        case Found(diagnostic=diagnostic):
-            output.diagnostics([diagnostic])
-        case Note(text=text):
-            output.note(output.safe(text))
-        case request:
-            output.note(request_line(request))
-
-
-def _tell_json(event: "Event") -> None:
-    from packager.dev.lines import as_json  # noqa: PLC0415 - loaded by then
-
-    click.echo(as_json(event), err=True)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a signal handler

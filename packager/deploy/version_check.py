@@ -51,7 +51,7 @@ def _checks(
             if key := keys[name]:
                 headers += passport(key, plain.encode(), "localhost")
             sent = (plain.encode(), query.encode(), tuple(headers))
-            arrival = Arrival("GET", *sent, _HERE, "1.1", match.value, match.params)
+            arrival = Arrival("GET", *sent, _HERE, "1.1", events.route_key(match.value.path), match.params)
             yield _asked(aws, name, versions[name], path, events.event(arrival, b""))
 
 

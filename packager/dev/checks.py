@@ -5,22 +5,23 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from packager.diagnostics import Diagnostic
+from packager.diagnostics import Diagnostic, in_order
+
+type Findings = Sequence[Diagnostic]
 
 _AFTER = 0.4
 """Seconds after a save: the functions have the processor first."""
 
 
 class Checks:
-    """Tells `found` of each finding that the check before did not have, and `mended` when there are none any more."""
+    """Tells `found` all findings and those that the check before did not have, whenever there are others."""
 
-    def __init__(self, root: Path, found: Callable[[Diagnostic], None], mended: Callable[[], None]) -> None:
+    def __init__(self, root: Path, found: Callable[[Findings, Findings], None]) -> None:
         self._root = root
         self._found = found
-        self._mended = mended
         self._last: frozenset[Diagnostic] = frozenset()
         self._running: asyncio.Task[None] | None = None
 
@@ -56,10 +57,8 @@ class Checks:
 
     def _tell(self, now: frozenset[Diagnostic]) -> None:
         before, self._last = self._last, now
-        for item in sorted(now - before, key=lambda item: (item.file, item.line, item.column)):
-            self._found(item)
-        if before and not now:
-            self._mended()
+        if now != before:
+            self._found(in_order([*now]), in_order([*(now - before)]))
 
 
 def _diagnostic(row: dict[str, object]) -> Diagnostic:

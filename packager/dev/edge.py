@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packager.dev import edge_worker
 from packager.dev.faults import send_fault
-from packager.dev.generation import Beginning, Generation, Tasks, seen
+from packager.dev.generation import Generation, Tasks
 from packager.dev.reading import Reading, Served
 from packager.errors import PackagerError
 from packager.node import node
@@ -14,6 +15,9 @@ from packager.preview.cdn import Cdn
 from packager.preview.edge_process import EdgeImage, EdgeWorker
 from packager.preview.http import Arrival, Log, Receive, Send
 from packager.site_packages import SitePackages
+
+if TYPE_CHECKING:
+    from packager.traffic.trace import Beginning
 
 
 class EdgeFunction:
@@ -40,8 +44,6 @@ class EdgeFunction:
 
     async def serve(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         """Answer one request as the function is now."""
-        record = seen.get()
-        record.runtime, record.matched, record.function = "edge", arrival.route is not None, self._name
         while self._making is not None and not self._making.done():
             await asyncio.wait({self._making})
         if self._fault is not None or self._current is None:

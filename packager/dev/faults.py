@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,6 +14,8 @@ from packager.preview.http import Answer, Send, send_answer
 
 MARK = b"x-packager-fault"
 """As `runtimes.development` names it."""
+
+BASE_STYLE = Path(__file__).parents[1] / "console" / "page" / "base.css"
 
 _AROUND = 4
 """Lines of source shown before and after the one at fault."""
@@ -123,8 +124,9 @@ def not_found_html(path: str, routes: Iterable[str]) -> bytes:
 
 
 def _page(name: str, texts: Mapping[str, str], markup: Mapping[str, str]) -> bytes:
-    folder = resources.files(__package__)
-    style = (folder / "page.css").read_text(encoding="utf-8")
+    folder = Path(__file__).parent
+    # The console's colours and type: the two are seen side by side.
+    style = BASE_STYLE.read_text(encoding="utf-8") + (folder / "page.css").read_text(encoding="utf-8")
     template = Template((folder / name).read_text(encoding="utf-8"))
     escaped = {key: html.escape(value) for key, value in texts.items()}
     return template.substitute({**escaped, **markup, "style": style}).encode()

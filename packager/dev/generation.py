@@ -3,33 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Literal
 
-from infra.manifest import Runtime
 from packager.preview.http import Arrival, Backend, Receive, Send, message_answer, send_answer
-
-type Beginning = Literal["cold", "reloaded"]
+from packager.traffic.trace import Beginning, current
 
 _FAREWELL = 5.0
 """Seconds that requests of a generation may go on after the next one has begun."""
 _START_LIMIT = 15.0
 """Seconds on top of the function's own for a process that has just begun."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """What a request met on its way: for its line on the terminal. `matched` is whether it is for a route."""
-
-    function: str = ""
-    runtime: Runtime | None = None
-    beginning: Beginning | None = None
-    matched: bool = True
-
-
-seen: ContextVar[Seen] = ContextVar("seen")
-"""That of the request being served."""
 
 
 class Generation:
@@ -45,8 +26,7 @@ class Generation:
 
     async def serve(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         """Answer one request: 504 if its process does not come to it, because an import does not end."""
-        record = seen.get()
-        record.beginning, self._beginning = self._beginning, None
+        current().beginning, self._beginning = self._beginning, None
         self._active += 1
         self._idle.clear()
         try:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packager.dev.gate import Gate
-from packager.dev.generation import Beginning, Generation, Tasks, seen
+from packager.dev.generation import Generation, Tasks
 from packager.dev.reading import Served, table_text
 from packager.preview import lambda_image
 from packager.preview.gateway import Gateway
 from packager.preview.http import Arrival, Log, Receive, Send
 from packager.preview.lambda_image import Image
 from packager.preview.lambda_pool import MAX_PROCESSES, Pool
+from packager.traffic.trace import Beginning
 
 _SCRIPT = Path(__file__).with_name("spare.py")
 _RESERVE_AFTER = 0.5
@@ -63,9 +64,6 @@ class NodejsFunction:
     async def serve(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         """Answer one request as the function is now."""
         assert self._current is not None
-        record = seen.get()
-        record.runtime, record.matched = "nodejs", arrival.route is not None
-        record.function = self._served.row.name if self._served else ""
         await self._current.generation.serve(arrival, receive, send)
 
     def start(self) -> None:
@@ -123,7 +121,8 @@ class _Gated(Gateway):
     """An HTTP API whose processes wait at a gate."""
 
     def __init__(self, pool: Pool, gate: Gate, log: Log) -> None:
-        super().__init__(pool, log)
+        # A generation has a limit of its own, and a debugger none.
+        super().__init__(pool, log, timeout=None)
         self._gate = gate
 
     async def close(self) -> None:

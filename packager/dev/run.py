@@ -6,24 +6,25 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packager.bundle import runtimes_folder
+from packager.console.console import Console
 from packager.dev import reading, watch
 from packager.dev.checks import Checks
 from packager.dev.door import DevDoor
 from packager.dev.edge import EdgeFunction
-from packager.dev.lines import Event, Found, Note
 from packager.dev.nodejs import NodejsFunction
 from packager.dev.reading import Distributions, Reading, Served
+from packager.diagnostics import Diagnostic
 from packager.errors import PackagerError, UsageError
 from packager.preview import lambda_image
 from packager.preview.door import Server
 from packager.preview.run import HOST, ORIGIN_VARIABLE, listen, warn_of_missing_secrets
+from packager.traffic.events import Found, Logged, Note, Told
 
-type Told = Callable[[Event], None]
 type Function = NodejsFunction | EdgeFunction
 
 _DEBUGGER = "debugpy"
@@ -72,14 +73,13 @@ class _Development:
         self._options = options
         self._listener = listener
         self._url = f"http://{HOST}:{listener.getsockname()[1]}"
-        self._told = told
+        self._console = Console("dev", told)
+        self._told = self._console.tell
         self._functions: dict[str, Function] = {}
         self._reading: Reading | None = None
         self._shim = _shim(temporary, debugged=bool(options.inspect))
-        self._door = DevDoor(root, told)
-        self._checks = Checks(
-            root, lambda item: told(Found(item)), lambda: told(Note("the checks find nothing any more"))
-        )
+        self._door = DevDoor(root, self._console.faulty)
+        self._checks = Checks(root, self._found)
 
     async def run(self, found: Distributions, first: Reading, ready: Callable[[str], None]) -> signal.Signals:
         """Serve until a signal, which is returned."""
@@ -88,7 +88,7 @@ class _Development:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, received.put_nowait, number)
         stop = asyncio.Event()
-        server = Server(self._door, lambda: ready(self._url))
+        server = Server(self._console.around(self._door), lambda: ready(self._url))
         signalled = asyncio.create_task(received.get())
         try:
             await self._apply(found, first, frozenset())
@@ -98,6 +98,7 @@ class _Development:
             await asyncio.wait({serving, watching, signalled}, return_when=asyncio.FIRST_COMPLETED)
             stop.set()
             server.should_exit = True
+            self._console.close()
             await asyncio.gather(watching, self._close(), serving)
         finally:
             signalled.cancel()
@@ -146,11 +147,13 @@ class _Development:
                 continue
             elif changed:
                 self._note(f"reloading {name}: {', '.join(sorted(changed)[:3])}")
+            self._console.reloaded(name)
             if isinstance(function, NodejsFunction):
                 await function.load(served, values)
             else:
                 await function.load(now, served, values)
         self._door.use(now.manifest, dict(self._functions))
+        self._console.use(now.manifest, now.values)
         await asyncio.gather(*(item.close() for item in retired))
 
     def _made(self, found: Distributions, served: Served) -> Function:
@@ -159,13 +162,20 @@ class _Development:
         folder.mkdir()
 
         def log(line: str) -> None:
-            self._note(f"[{name}] {line}")
+            self._told(Logged(name, line))
 
         if served.row.runtime == "edge":
             assert found.edge is not None
             return EdgeFunction(name, folder, found.edge, log)
         folders = (self._shim, *(row.folder for row in found.nodejs))
         return NodejsFunction(self._root, folder, folders, log, inspect=self._options.inspect)
+
+    def _found(self, now: Sequence[Diagnostic], fresh: Sequence[Diagnostic]) -> None:
+        for item in fresh:
+            self._told(Found(item))
+        if not now:
+            self._note("the checks find nothing any more")
+        self._console.found(now)
 
     def _note(self, line: str) -> None:
         self._told(Note(line))

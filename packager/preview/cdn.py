@@ -6,6 +6,7 @@ keeps them exactly as they are, which general HTTP clients do not.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,11 +25,20 @@ from packager.preview.http import (
     response_headers,
     send_answer,
 )
+from packager.traffic.trace import current, span
 from runtimes.table import METHODS
 
 _FORBIDDEN = frozenset((b"expect", b"x-cache", b"x-forwarded-proto", b"x-real-ip"))
 _FORBIDDEN_STARTS = (b"proxy-", b"x-accel-", b"x-amz-cf-", b"x-amzn-", b"x-edge-")
 """With `http.HOP_BY_HOP` what CloudFront lets no function set (developer guide, restrictions on edge functions)."""
+
+_NOTICEABLE = 0.01
+"""Seconds that a connection to a worker which is there never takes."""
+
+
+def is_forbidden(name: bytes) -> bool:
+    """Whether no function may set that header; the name in lower case."""
+    return name in _FORBIDDEN or name in HOP_BY_HOP or name.startswith(_FORBIDDEN_STARTS)
 
 
 class Cdn:
@@ -60,10 +70,14 @@ class Cdn:
             return
         exchange: _Exchange | None = None
         try:
+            asked = time.perf_counter()
             address, reader, writer = await self._connect()
+            if (ready := time.perf_counter()) - asked > _NOTICEABLE:
+                current().add_span("cold start", asked, ready)
             exchange = _Exchange(arrival, reader, writer, self._allowed)
             try:
-                await exchange.run(receive, send)
+                with span("handler"):
+                    await exchange.run(receive, send)
             except (OSError, h11.ProtocolError):
                 await self._worker.gone(address)
                 raise
@@ -84,11 +98,7 @@ class Cdn:
     def _allowed(self, headers: Headers) -> Headers:
         if not self._lambda_at_edge:
             return headers
-        return tuple(
-            pair
-            for pair in headers
-            if pair[0] not in _FORBIDDEN and not pair[0].startswith(_FORBIDDEN_STARTS)
-        )
+        return tuple(pair for pair in headers if not is_forbidden(pair[0]))
 
 
 class _Exchange:
@@ -185,5 +195,6 @@ class _Exchange:
         if not any(name == b"host" for name, _ in headers):
             headers.append((b"host", b"localhost"))
         host, port = arrival.client
-        headers.append((b"cloudfront-viewer-address", f"{host}:{port}".encode()))
+        if not any(name == b"cloudfront-viewer-address" for name, _ in headers):
+            headers.append((b"cloudfront-viewer-address", f"{host}:{port}".encode()))
         return headers

@@ -1,20 +1,34 @@
 """The first thing that runs inside a runtime process: ties it to the tool's life and shuts the door behind it.
 
-    python -I -S -B child.py PARENT lambda WRITABLE HANDLER CLIENT FOLDER…   runs HANDLER under awslambdaric
-    python -I -S -B child.py PARENT script WRITABLE SCRIPT ARGUMENT…         runs SCRIPT in the same place
-    python -I -S -B child.py PARENT exec PROGRAM ARGUMENT…                   becomes PROGRAM
+    python -I -S -B child.py PARENT lambda GROUP STORAGE SHARED HANDLER CLIENT FOLDER…  HANDLER under awslambdaric
+    python -I -S -B child.py PARENT script GROUP SCRIPT ARGUMENT…              SCRIPT in much the same place
+    python -I -S -B child.py PARENT exec PROGRAM ARGUMENT…                     becomes PROGRAM
 
 Run as a file by the interpreter of the function, which may be another than the tool's: it imports the standard
 library alone. With `-I -S` no site-packages is on `sys.path`; `lambda` puts the FOLDERs before the standard
-library and CLIENT, which holds awslambdaric, behind it, as Lambda does.
+library and CLIENT, which holds awslambdaric, behind it, as Lambda does. GROUP is the file of a control group that
+takes this process in, or empty. Only `/tmp` can be written: with `lambda` it is a file system of its own, empty and
+of STORAGE MB, where the system lets this user make one; folders of SHARED, parted as in PATH, are seen in it.
 """
 
+import contextlib
 import ctypes
+import errno
 import os
+import resource
 import runpy
 import signal
 import sys
 
+TMP = "/tmp"  # noqa: S108 - Lambda's own writable folder
+NOT_PRIVATE = "warning: /tmp is this machine's own here, and its size is not limited to {size} MB: {reason}"
+"""What a process writes, which knows it alone, where it cannot have a `/tmp` of its own."""
+
+_OPEN_FILES = 1024
+"""Files that a function may hold open (Lambda quotas)."""
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 32, 4096
+_MS_REC, _MS_PRIVATE = 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -43,9 +57,75 @@ def die_with(parent: int, libc: ctypes.CDLL) -> None:
         sys.exit(1)
 
 
+def join(group: str) -> None:
+    """Be counted in a control group, and hold no more files open than a function may."""
+    # Less than this system allows already, or as much as it does.
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    if group:
+        # A group that has gone is one protection less; the tool looks at the memory too.
+        with contextlib.suppress(OSError):
+            _write(group, str(os.getpid()))
+
+
+def own_tmp(megabytes: int, kept: list[str], libc: ctypes.CDLL) -> None:
+    """Mount an empty `/tmp`, in which of the folders before only those `kept` are seen; the working folder becomes
+    read-only. In a namespace of this process's own, so that nothing is to be undone.
+
+    Raises `OSError` where that cannot be had.
+    """
+    root = os.getcwd()  # noqa: PTH109 - pathlib takes longer to import than all of this
+    _enter_namespace(libc)
+    below = [path for path in sorted({*kept, root}) if path.startswith(TMP + "/")]
+    outermost = [path for path in below if not any(path.startswith(other + "/") for other in below)]
+    # Held open, since they are to be had by no path once `/tmp` is another one.
+    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in {*outermost, root}}
+    _mount(libc, "none", "/", None, _MS_REC | _MS_PRIVATE)
+    _mount(libc, "tmpfs", TMP, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={megabytes}m,mode=0700")
+    for path, handle in handles.items():
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103 - as above
+        _mount(libc, f"/proc/self/fd/{handle}", path, None, _MS_BIND | _MS_REC)
+        os.close(handle)
+    with contextlib.suppress(OSError):
+        _mount(libc, "none", root, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+    os.chdir(root)
+
+
+def _enter_namespace(libc: ctypes.CDLL) -> None:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(_CLONE_NEWNS) == 0:
+        return
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        _write(f"/proc/self/{name}", text)
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
+def _mount(
+    libc: ctypes.CDLL, source: str, target: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
+    if libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
+
+
 def obey_file_modes(libc: ctypes.CDLL) -> None:
-    """Root may write what is read-only; give that up, so that the artifact is read-only for root too."""
-    if sys.platform != "linux" or os.geteuid() != 0:
+    """Root, also that of a namespace, may write what is read-only; give that up: the artifact is read-only."""
+    if sys.platform != "linux":
         return
     libc.prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -79,6 +159,12 @@ def write_only_below(folder: str, libc: ctypes.CDLL) -> None:
     os.close(ruleset)
 
 
+def confine(libc: ctypes.CDLL) -> None:
+    """Shut the door: from here on only `/tmp` can be written."""
+    obey_file_modes(libc)
+    write_only_below(TMP, libc)
+
+
 def run_lambda(handler: str, client: str, folders: list[str]) -> None:
     """Hand over to the real runtime client."""
     sys.path[:0] = folders
@@ -99,15 +185,30 @@ def main(arguments: list[str]) -> None:
         del os.environ["LC_CTYPE"]
     if mode == "exec":
         os.execve(rest[0], rest, os.environ)  # noqa: S606 - the tool's own command line
-    writable, *rest = rest
-    obey_file_modes(libc)
-    write_only_below(writable, libc)
+    group, *rest = rest
+    join(group)
     if mode == "script":
+        confine(libc)
         sys.argv[:] = rest
         runpy.run_path(rest[0], run_name="__main__")
-    else:
-        handler, client, *folders = rest
-        run_lambda(handler, client, folders)
+        return
+    storage, shared, handler, client, *folders = rest
+    kept = [
+        *filter(None, shared.split(os.pathsep)),
+        client,
+        *folders,
+        sys.prefix,
+        sys.base_prefix,
+        sys.base_exec_prefix,
+    ]
+    try:
+        own_tmp(int(storage), kept, libc)
+    except OSError as error:
+        print(NOT_PRIVATE.format(size=storage, reason=error.strerror), flush=True)
+    # A namespace may have taken it back.
+    die_with(int(parent), libc)
+    confine(libc)
+    run_lambda(handler, client, folders)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ _CHILD = Path(__file__).with_name("child.py")
 _MAX_LINE = 256 * 1024
 """Bytes after which a line of output is cut in two, so that one without end does not fill the memory."""
 
+_AWAKENING = 0.05
+"""Seconds that a frozen process has to wake up before it is asked to end."""
+
 _LAST_OUTPUT = 0.5
 """Seconds that output may stay open after the process has ended."""
 
@@ -30,6 +33,7 @@ class ChildProcess:
         self._process = process
         self._lines = lines
         self._output = output
+        self._frozen = False
 
     @property
     def pid(self) -> int:
@@ -37,11 +41,24 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End it and everything in its group, at once. Ended ones are left alone."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
-    def terminate(self) -> None:
-        """Ask it to end. An ended one is left alone."""
+    def freeze(self) -> None:
+        """Let nothing in its group run on until `thaw`."""
+        self._frozen = True
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        self._frozen = False
+        self._signal(signal.SIGCONT)
+
+    async def terminate(self) -> None:
+        """Ask it to end, frozen or not. An ended one is left alone."""
+        if self._frozen:
+            self.thaw()
+            # A signal that meets threads which are just being woken may go to one in which Python does not look.
+            await asyncio.sleep(_AWAKENING)
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
 
@@ -57,6 +74,10 @@ class ChildProcess:
         await asyncio.wait({self._output}, timeout=_LAST_OUTPUT)
         self._output.cancel()
         return status
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
 
 async def spawn(
@@ -122,15 +143,3 @@ def exit_reason(status: int) -> str:
         return f"signal {signal.Signals(-status).name}"
     except ValueError:
         return f"signal {-status}"
-
-
-def peak_memory(pid: int) -> int | None:
-    """The most memory (bytes) that the process held so far; None where the system does not tell (not Linux)."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    for row in text.splitlines():
-        if row.startswith("VmHWM:"):
-            return int(row.split()[1]) * 1024
-    return None

@@ -1,30 +1,32 @@
 """The front door: takes requests in, strips what only the cloud may set, finds the function."""
 
+import asyncio
 import contextlib
 import dataclasses
 import re
 import socket
-import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import uvicorn
 
 from infra.manifest import Manifest, Route
+from infra.routes import on_api
+from packager.preview import events
 from packager.preview.http import (
     Arrival,
     Backend,
     Headers,
-    Log,
     Message,
     Receive,
     Send,
     message_answer,
     send_answer,
 )
+from packager.traffic.trace import current
 from runtimes import site
 from runtimes.cookie import RequestCookies
-from runtimes.routing import BadPathError, Match, Router
+from runtimes.routing import HOST_HEADER, PATH_HEADER, BadPathError, Match, Router
 from runtimes.site_rules import from_document
 
 _INTERNAL = (b"x-middleware-", b"x-nextjs-", b"cloudfront-viewer-", b"x-packager-")
@@ -40,55 +42,45 @@ class Door:
     `$default` of the HTTP API does.
     """
 
-    def __init__(self, manifest: Manifest, backends: Mapping[str, Backend], log: Log) -> None:
-        self._log = log
+    def __init__(self, manifest: Manifest, backends: Mapping[str, Backend]) -> None:
         self._router = Router((route.path, route) for route in manifest.routes)
         self._site = site.compile_site(from_document(dataclasses.asdict(manifest.site)))
         self._backends = backends
         in_order = sorted(manifest.functions, key=lambda function: function.runtime != "nodejs")
-        self._default = backends[in_order[0].name] if in_order else None
+        self._default = in_order[0].name if in_order else ""
+        self._on_api = on_api(manifest)
+        self._runtimes = {function.name: function.runtime for function in manifest.functions}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request (ASGI 3, http only); the log gets one line for it."""
-        started = time.perf_counter()
-        status = "no answer"
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = str(message["status"])
-            await send(message)
-
-        try:
-            await self._serve(scope, receive, noted)
-        finally:
-            milliseconds = (time.perf_counter() - started) * 1000
-            # without the query, which may hold what belongs in no log
-            path = scope["raw_path"].decode("ascii", "backslashreplace")
-            self._log(f"{scope['method']} {path} {status} {milliseconds:.0f} ms")
-
-    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
-        raw_path = _ABSOLUTE_FORM.sub(b"", scope["raw_path"], count=1) or b"/"
-        headers = without_internal(tuple((bytes(name), bytes(value)) for name, value in scope["headers"]))
-        match = self._match(raw_path, scope["query_string"], headers)
-        arrival = Arrival(
-            method=scope["method"],
-            raw_path=raw_path,
-            query=scope["query_string"],
-            headers=headers,
-            client=tuple(scope["client"] or ("127.0.0.1", 0)),
-            http_version=scope["http_version"],
-            route=match.value if match else None,
+        """Serve one request (ASGI 3, http only)."""
+        arrival = arrival_of(scope)
+        headers = without_internal(arrival.headers)
+        match = self._match(arrival.raw_path, arrival.query, headers)
+        name = match.value.function if match else self._default
+        arrival = dataclasses.replace(
+            arrival,
+            headers=_of_cdn(arrival.raw_path, headers) if name in self._on_api else headers,
+            route_key=events.route_key(match.value.path) if match else arrival.route_key,
             params=match.params if match else {},
         )
-        backend = self._backends[match.value.function] if match else self._default
+        trace = current()
+        trace.matched, trace.function, trace.runtime = match is not None, name, self._runtimes.get(name)
         if arrival.method == "CONNECT":
             # A tunnel cannot be served, and its target is no path (RFC 9110 §9.3.6).
             await send_answer(send, message_answer(400, "Bad Request"), arrival.method)
-        elif backend is None:
+        elif not name:
             await send_answer(send, message_answer(404, "Not Found"), arrival.method)
         else:
-            await backend.serve(arrival, receive, send)
+            await self._backends[name].serve(arrival, receive, send)
+
+    def start(self) -> None:
+        """Warm up the functions in the background."""
+        for backend in self._backends.values():
+            backend.start()
+
+    async def close(self) -> None:
+        """End every process."""
+        await asyncio.gather(*(backend.close() for backend in self._backends.values()))
 
     def _match(self, raw_path: bytes, query: bytes, headers: Headers) -> Match[Route] | None:
         """The route that a request ends at after the site's rewrites, which its function applies again itself."""
@@ -98,6 +90,25 @@ class Door:
             return site.resolve(self._site, at, subject, self._router.match, _is_static)[1]
         except BadPathError:
             return None
+
+
+def arrival_of(scope: Message) -> Arrival:
+    """The request of an ASGI scope, with all that the client sent."""
+    return Arrival(
+        method=scope["method"],
+        raw_path=_ABSOLUTE_FORM.sub(b"", scope["raw_path"], count=1) or b"/",
+        query=scope["query_string"],
+        headers=tuple((bytes(name), bytes(value)) for name, value in scope["headers"]),
+        client=tuple(scope["client"] or ("127.0.0.1", 0)),
+        http_version=scope["http_version"],
+    )
+
+
+def _of_cdn(raw_path: bytes, headers: Headers) -> Headers:
+    """With what the CDN tells the functions behind the API, which decodes paths and has a host of its own."""
+    host = next((value for name, value in headers if name == b"host"), None)
+    own = ((PATH_HEADER.encode(), raw_path), *(((HOST_HEADER.encode(), host),) if host else ()))
+    return (*headers, *own)
 
 
 def _is_static(match: Match[Route]) -> bool:

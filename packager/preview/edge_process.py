@@ -9,6 +9,7 @@ Time, memory and what user code may reach are the artifact's own to limit, as in
 import asyncio
 import enum
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from packager.preview.child_process import ChildProcess, exit_reason, program, s
 from packager.preview.http import Log
 
 _END_LIMIT = 1.0
+_KNOCK_INTERVAL = 0.02
 _READY = re.compile(r"ready http://(127\.0\.0\.1):(\d+)/?")
 
 
@@ -34,11 +36,16 @@ class WorkerFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EdgeImage:
-    """What a worker is started from: Node, the artifact's folder, exactly these variables."""
+    """What a worker is started from: Node, the artifact's folder, exactly these variables.
+
+    `entry` is the file that a platform starts as an HTTP server on the address it names; without one it is the
+    artifact's own server.
+    """
 
     node: Path
     folder: Path
     environment: Mapping[str, str]
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,18 @@ class EdgeWorker:
             else:
                 self._log(text)
 
+        opening: asyncio.Task[None] | None = None
         try:
+            port = _free_port() if self._image.entry else 0
             child = await spawn(
-                _command(self._image), cwd=self._image.folder, environment=self._image.environment, line=line
+                _command(self._image),
+                cwd=self._image.folder,
+                environment=_environment(self._image, port),
+                line=line,
             )
             self._current = child
+            if port:
+                opening = asyncio.create_task(self._wait_for(Address("127.0.0.1", port, child), ready))
             reason = exit_reason(await child.wait())
             self._log(f"ERROR the worker ended with {reason}; the next request starts a new one")
         except OSError as error:
@@ -113,6 +127,8 @@ class EdgeWorker:
         finally:
             self.state = WorkerState.ABSENT
             self._current = None
+            if opening is not None:
+                opening.cancel()
             if not ready.done():
                 ready.set_exception(WorkerFailedError(reason))
                 ready.exception()  # read, so that nobody waiting is no complaint
@@ -120,6 +136,36 @@ class EdgeWorker:
                 child.kill()
                 await child.wait()
 
+    async def _wait_for(self, address: Address, ready: asyncio.Future[Address]) -> None:
+        """A server that says nothing when it is there is asked until it answers."""
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(address.host, address.port)
+            except OSError:
+                await asyncio.sleep(_KNOCK_INTERVAL)
+                continue
+            writer.close()
+            self.state = WorkerState.READY
+            if not ready.done():
+                ready.set_result(address)
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment(image: EdgeImage, port: int) -> Mapping[str, str]:
+    if image.entry is None:
+        return image.environment
+    # Lambda Developer Guide, "Lambda Web Functions": where the server has to listen.
+    return {**image.environment, "AWS_LAMBDA_HTTP_ENDPOINT": f"127.0.0.1:{port}"}
+
 
 def _command(image: EdgeImage) -> tuple[str, ...]:
+    if image.entry is not None:
+        return program("exec", str(image.node), image.entry)
     return program("exec", str(image.node), "serve.mjs", "--port", "0", "--behind-cdn")

@@ -1,6 +1,6 @@
-"""API Gateway HTTP API behind CloudFront, payload format 2.0: a request as an event, a function's result as an answer.
+"""API Gateway HTTP API, payload format 2.0: a request as an event, a function's result as an answer.
 
-CloudFront hands the path on as it was sent. The HTTP API decodes its escapes once, so that `%2F` becomes a slash, and
+The HTTP API decodes its escapes once, so that `%2F` becomes a slash, and
 cuts it off at an escaped `?`; the query stays as it was sent. What becomes of a `%` that begins no escape is nowhere
 written down: here it stays.
 Sources: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html;
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from packager.preview.http import HOP_BY_HOP, Answer, Arrival
-from runtimes.routing import HOST_HEADER, PATH_HEADER, segments
+from runtimes.routing import segments
 
 ACCOUNT = "123456789012"
 _TEXT = re.compile(r"text/|application/(json|javascript|xml|[\w.+-]+\+(json|xml))(;|$)", re.IGNORECASE)
@@ -35,12 +35,11 @@ def event(arrival: Arrival, body: bytes) -> dict[str, Any]:
     headers, cookies = _headers(arrival, body)
     text, encoded = _body(body, headers.get("content-type"))
     host = headers.get("host", "localhost")
-    route_key = _route_key(arrival)
     path = _decoded_path(arrival.raw_path)
     now = datetime.now(UTC)
     document: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": route_key,
+        "routeKey": arrival.route_key,
         "rawPath": path,
         "rawQueryString": arrival.query.decode("latin-1"),
         "headers": headers,
@@ -57,7 +56,7 @@ def event(arrival: Arrival, body: bytes) -> dict[str, Any]:
                 "userAgent": headers.get("user-agent", ""),
             },
             "requestId": uuid.uuid4().hex[:16],
-            "routeKey": route_key,
+            "routeKey": arrival.route_key,
             "stage": "$default",
             "time": f"{now:%d/%b/%Y:%H:%M:%S +0000}",
             "timeEpoch": int(now.timestamp() * 1000),
@@ -98,9 +97,6 @@ def _headers(arrival: Arrival, body: bytes) -> tuple[dict[str, str], list[str]]:
     before = headers.get("x-forwarded-for")
     headers["x-forwarded-for"] = f"{before}, {arrival.client[0]}" if before else arrival.client[0]
     headers["x-forwarded-proto"] = "http"
-    headers[PATH_HEADER] = arrival.raw_path.decode("latin-1")
-    if host := headers.get("host"):
-        headers[HOST_HEADER] = host
     return headers, cookies
 
 
@@ -122,12 +118,10 @@ def _query(query: bytes) -> dict[str, str]:
     return values
 
 
-def _route_key(arrival: Arrival) -> str:
-    """`ANY /api/users/{id}`: the gateway's spelling of the route; a catch-all is greedy (`{slug+}`)."""
-    if arrival.route is None:
-        return "$default"
+def route_key(path: str) -> str:
+    """`ANY /api/users/{id}`: the gateway's spelling of a route's path; a catch-all is greedy (`{slug+}`)."""
     parts = []
-    for part in segments(arrival.route.path):
+    for part in segments(path):
         if part.kind == "static":
             parts.append(part.text)
         else:

@@ -1,11 +1,9 @@
 """The values of one HTTP exchange, and the ways an answer leaves."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-from infra.manifest import Route
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 """Pairs in the order sent; names in lower case."""
@@ -28,7 +26,7 @@ HOP_BY_HOP = frozenset(
 class Arrival:
     """A request as it came in, without its body. `raw_path` and `query` are as sent.
 
-    `route` and `params` are None and empty if no route matched and the default function gets it.
+    `route_key` is the HTTP API's for the route that matched, `params` its variables.
     """
 
     method: str
@@ -37,8 +35,8 @@ class Arrival:
     headers: Headers
     client: tuple[str, int]
     http_version: str
-    route: Route | None
-    params: dict[str, str | list[str]]
+    route_key: str = "$default"
+    params: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

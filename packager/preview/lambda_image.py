@@ -12,8 +12,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.manifest import Function
@@ -24,6 +26,10 @@ from packager.preview.http import Log
 
 REGION = "us-east-1"
 _CLIENT = "awslambdaric"
+_STORAGE = 512
+"""MB of `/tmp` that a function has unless it is given more (Lambda quotas)."""
+_ALIAS, VERSION = "live", "1"
+"""Requests come by an alias, which points to a published version."""
 _UV_TIMEOUT = 120
 """Seconds for uv to find an interpreter or to fetch two small wheels."""
 
@@ -32,9 +38,11 @@ _UV_TIMEOUT = 120
 class Image:
     """Everything a process needs.
 
-    `folders` go before the standard library on `sys.path`, `client` behind it; `root` is the unpacked
-    artifact and the working folder, `writable` the one folder that may be written. Seconds and MB. A `script`
-    with its arguments takes the place of the runtime client, which it starts itself when it likes.
+    `folders` go before the standard library on `sys.path`, `client` behind it; `root` is the unpacked artifact and
+    the working folder. Seconds and MB, `storage` those of `/tmp`, in which it
+    sees the `shared` folders of this machine. A `script` with its arguments takes the place of the
+    runtime client, which it starts itself when it likes; it is for development: its processes are never frozen, share
+    this machine's `/tmp`, and a start that fails is not tried again.
     """
 
     handler: str
@@ -42,11 +50,12 @@ class Image:
     client: Path
     folders: tuple[Path, ...]
     root: Path
-    writable: str
     environment: dict[str, str]
     arn: str
     max_duration: int
     memory: int
+    storage: int = _STORAGE
+    shared: tuple[str, ...] = ()
     script: tuple[str, ...] = ()
 
 
@@ -73,19 +82,25 @@ def prepare(
         client=client,
         folders=(*overlay, root),
         root=root,
-        writable="/tmp",  # noqa: S108 - Lambda's own writable folder, which is the machine's here
         environment=_environment(function, root, client, interpreter, values),
-        arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}",
+        arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}:{_ALIAS}",
         max_duration=function.max_duration,
         memory=function.memory,
     )
 
 
-def command_of(image: Image) -> tuple[str, ...]:
-    """The mode and arguments of `child` that start a process of the image."""
+def command_of(image: Image, group: str) -> tuple[str, ...]:
+    """The mode and arguments of `child` that start a process of the image, in a control group if one is given."""
     if image.script:
-        return ("script", image.writable, *image.script)
-    return ("lambda", image.writable, image.handler, *map(str, (image.client, *image.folders)))
+        return ("script", group, *image.script)
+    folders = map(str, (image.client, *image.folders))
+    shared = os.pathsep.join(image.shared)
+    return ("lambda", group, str(image.storage), shared, image.handler, *folders)
+
+
+def log_stream() -> str:
+    """The name of the log stream of one more process, spelled as Lambda's."""
+    return f"{datetime.now(UTC):%Y/%m/%d}/[{VERSION}]{uuid.uuid4().hex}"
 
 
 def unpack_read_only(artifact: Path, folder: Path) -> None:
@@ -108,7 +123,11 @@ def remove(folder: Path) -> None:
 def _environment(
     function: Function, root: Path, client: Path, interpreter: Interpreter, values: Mapping[str, str]
 ) -> dict[str, str]:
-    """Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (defined runtime variables)."""
+    """What every process has beside its own `AWS_LAMBDA_LOG_STREAM_NAME` and `AWS_LAMBDA_RUNTIME_API`.
+
+    Without the credentials of a role, which there is none here. Of LD_LIBRARY_PATH only what a function can fill.
+    Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (defined runtime variables)
+    """
     return {
         **values,
         **function.environment,
@@ -117,14 +136,16 @@ def _environment(
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{interpreter.version}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if function.snap_start else "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "preview",
         "AWS_REGION": REGION,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
         "LAMBDA_RUNTIME_DIR": str(client),
         "LAMBDA_TASK_ROOT": str(root),
         "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": f"{client}:{client}/lib:{root}:{root}/lib:/opt/lib",
         "PACKAGER_BEHIND_CDN": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(client),

@@ -1,33 +1,39 @@
-"""One execution environment: a process of a nodejs function, which serves one invocation at a time.
+"""One execution environment of a nodejs function: it serves one invocation at a time and is frozen in between.
 
 STARTING ──next──▶ IDLE ──invoke──▶ BUSY ──response, error──▶ ANSWERED ──next──▶ IDLE
-   └────────────────┴─────────────────┴─────────exit, kill──────┴──────────────▶ ENDED
+   │                ▲ └──────────────┴─────────exit, kill──────┴───────▶ ENDED
+   └──init failed───┘
+
+A start that fails or takes too long is tried once more, in a new process, within the first invocation and its time.
 """
 
 import asyncio
 import enum
-import math
+import secrets
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from packager.preview import runtime_api
-from packager.preview.child_process import ChildProcess, exit_reason, peak_memory, program, spawn
+from packager.preview import lambda_memory, lambda_outcome, runtime_api
 from packager.preview.http import Log
-from packager.preview.lambda_image import Image, command_of
+from packager.preview.lambda_image import VERSION, Image
+from packager.preview.lambda_outcome import Fault, FaultKind, Outcome, Phase, Report, Result
+from packager.preview.lambda_sandbox import Sandbox
 from packager.preview.runtime_api import Invocation, ReportedError, RuntimeApi, RuntimeEndedError
+from packager.traffic.trace import MAX_LINES, Trace, current
 
-_INIT_LIMIT = 10.0
+INIT_LIMIT = 10.0
 """Seconds for the start of a function; when they are over Lambda starts again within the invocation's own."""
+_SNAP_START_LIMIT = 130.0
+"""Seconds for a start that is made once for a version, unless the function has more for an invocation."""
 _SHUTDOWN_LIMIT = 0.5
 """Seconds between SIGTERM and the end; Lambda gives them to an environment with an extension of its own."""
-_MEMORY_INTERVAL = 0.05
 _TURNS = 3
 
 
 class State(enum.Enum):
-    """Where a process is in its life."""
+    """Where an environment is in its life."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -36,97 +42,79 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-class FaultKind(enum.Enum):
-    """Why there is no result."""
-
-    INIT = "init"
-    HANDLER = "handler"
-    EXIT = "exit"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    SIZE = "size"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the handler returned, as JSON."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The invocation failed; `message` is for the log, never for the client."""
-
-    kind: FaultKind
-    message: str
-
-
-type Outcome = Result | Fault
-
-
 class RuntimeProcess:
-    """A process and its Runtime API. `changed` is called whenever it becomes IDLE or ENDED.
+    """An environment and its Runtime API. `changed` is called whenever it becomes IDLE or ENDED.
 
-    `fault` is set once it has ended without being asked to.
+    `fault` says why its last process ended without being asked to. `init_limit` in seconds; None: Lambda's.
     """
 
-    def __init__(self, image: Image, log: Log, changed: Callable[["RuntimeProcess"], None]) -> None:
+    def __init__(
+        self,
+        image: Image,
+        log: Log,
+        changed: Callable[["RuntimeProcess"], None],
+        init_limit: float | None = None,
+    ) -> None:
         self.state = State.STARTING
         self.fault: Fault | None = None
+        self.has_served = False
         self._image = image
         self._log = log
         self._changed = changed
+        self._init_limit = _init_limit(image) if init_limit is None else init_limit
+        self._sandbox = Sandbox(image, self._tell)
+        self._ready = asyncio.Event()
         self._next: asyncio.Future[Invocation] | None = None
+        self._again: asyncio.Future[None] | None = None
         self._current: Invocation | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
-        self._child: ChildProcess | None = None
-        self._started = time.perf_counter()
-        self._init_seconds: float | None = None
+        self._trace: Trace | None = None
+        self._early: deque[str] = deque(maxlen=MAX_LINES)
+        self._init_ms: float | None = None
+        self._look: asyncio.TimerHandle | None = None
         self._killed = False
         self._extended = False
-        self._unreported: Callable[[], None] | None = None
+        self._unreported: Report | None = None
         self._life = asyncio.create_task(self._live())
 
     async def invoke(self, event: bytes) -> Outcome:
-        """Run one event through the handler; the process must be IDLE.
+        """Run one event through the handler; the environment must be IDLE.
 
-        A process past its time or memory is killed. The log gets START, END and REPORT, as on Lambda.
+        A process past its time or memory is killed. The log gets START, END and REPORT, as on Lambda, and the trace
+        of the request what it met.
         """
-        if self.state is not State.IDLE or self._next is None:
-            raise AssertionError(f"an invocation for a process that is {self.state.value}")
+        if self.state is not State.IDLE:
+            raise AssertionError(f"an invocation for an environment that is {self.state.value}")
         limit = self._image.max_duration
-        request_id = str(uuid.uuid4())
-        deadline = int((time.time() + limit) * 1000)
-        self._current = Invocation(request_id, event, deadline, self._image.arn)
+        invocation = _invocation(self._image, event)
+        self._current = invocation
         self._outcome = asyncio.get_running_loop().create_future()
+        self._trace = current()
+        self._write_early(self._trace)
         self.state = State.BUSY
-        self._log(f"START RequestId: {request_id}")
         started = time.perf_counter()
-        self._next.set_result(self._current)
-        watch = asyncio.create_task(self._watch_memory())
+        self._hand_over(invocation)
+        self._look_at_memory()
         try:
             outcome = await asyncio.wait_for(self._outcome, limit)
         except TimeoutError:
-            outcome = Fault(FaultKind.TIMEOUT, f"Task timed out after {limit:.2f} seconds")
+            outcome = self.fault = lambda_outcome.timeout_fault(limit)
             self.kill()
         except asyncio.CancelledError:
             self.kill()
             raise
         finally:
-            watch.cancel()
-        outcome = self._within_memory() or outcome
-        seconds = time.perf_counter() - started
-        self._unreported = lambda: self._report(request_id, seconds, outcome)
-        if self.state is State.ENDED:
-            self._close_log()
-        return outcome
+            if self._look is not None:
+                self._look.cancel()
+        ended = time.perf_counter()
+        current().add_span("handler", started, ended)
+        return self._measured(invocation, outcome, (ended - started) * 1000)
 
     async def shut_down(self) -> None:
         """End it as Lambda does: a process with an extension gets a signal and a moment first."""
-        if self._extended and self._child is not None and self.state is not State.ENDED:
+        if self._extended and self._sandbox.is_running:
             self._killed = True
-            self._child.terminate()
+            await self._sandbox.terminate()
             await asyncio.wait({self._life}, timeout=_SHUTDOWN_LIMIT)
         self.kill()
         await asyncio.wait({self._life})
@@ -134,42 +122,42 @@ class RuntimeProcess:
     def kill(self) -> None:
         """End it now; `changed` follows when it is gone."""
         self._killed = True
-        if self._child is not None:
-            self._child.kill()
+        if self._sandbox.is_running:
+            self._sandbox.kill()
         else:
             self._life.cancel()
 
     @property
     def never_ready(self) -> bool:
-        """Whether its start has not succeeded."""
-        return self._init_seconds is None
-
-    @property
-    def has_served(self) -> bool:
-        """Whether it got an invocation yet."""
-        return self._current is not None
+        """Whether no start of it has succeeded."""
+        return not self._ready.is_set()
 
     async def next(self) -> Invocation:
         """The process asks for work (`runtime_api.RuntimeCalls`)."""
         if self.state is State.ENDED:
             raise RuntimeEndedError
-        if self._init_seconds is None:
-            self._init_seconds = time.perf_counter() - self._started
+        if self.never_ready:
+            self._init_ms = (time.perf_counter() - self._sandbox.began) * 1000
+            self._ready.set()
         # What it wrote before it asked is in the pipe, and is read within the next turns of the loop.
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+        if self.state is State.BUSY and self._current is not None:
+            # Its start was tried again for the invocation that waits.
+            self._log_start(self._current)
+            return self._current
         self._close_log()
         self._next = asyncio.get_running_loop().create_future()
         self.state = State.IDLE
+        if not self._killed:
+            self._sandbox.freeze()
         self._changed(self)
         return await self._next
 
     def responded(self, request_id: str, payload: bytes | None) -> bool:
         """The handler returned."""
         if payload is None:
-            limit = runtime_api.MAX_PAYLOAD
-            fault = Fault(FaultKind.SIZE, f"Function.ResponseSizeTooLarge: the result is above {limit} bytes")
-            return self._settle(request_id, fault)
+            return self._settle(request_id, lambda_outcome.size_fault(runtime_api.MAX_PAYLOAD))
         return self._settle(request_id, Result(payload))
 
     def failed(self, request_id: str, error: ReportedError) -> bool:
@@ -178,7 +166,7 @@ class RuntimeProcess:
 
     def init_failed(self, error: ReportedError) -> None:
         """The handler's module could not be imported; awslambdaric has printed the traceback and exits."""
-        self.fault = Fault(FaultKind.INIT, f"{error.kind}: {error.message}")
+        self.fault = Fault(FaultKind.INIT, f"{error.kind}: {error.message}", error.kind)
 
     def extended(self) -> None:
         """The process registered an extension: it wants to be told of its end."""
@@ -201,96 +189,145 @@ class RuntimeProcess:
         api: RuntimeApi | None = None
         try:
             api = await runtime_api.serve(self)
-            image = self._image
-            command = program(*command_of(image), interpreter=image.interpreter)
-            environment = {**image.environment, "AWS_LAMBDA_RUNTIME_API": api.address}
-            self._child = await spawn(command, cwd=image.root, environment=environment, line=self._output)
-            status = await self._wait_for_end(self._child)
-            self._end(exit_reason(status))
+            await self._run(api.address, self._init_limit)
+            if self.never_ready and not self._killed and not self._image.script:
+                await self._wait_to_start_again()
+                await self._run(api.address, None)
         except OSError as error:
-            self._end(f"it could not be started: {error}")
+            self.fault = Fault(FaultKind.EXIT, f"it could not be started: {error}", "Runtime.ExitError")
+            self._log(f"ERROR {self.fault.message}")
         finally:
-            self.state = State.ENDED
+            self._end()
             if api is not None:
                 api.close()
-            self._close_log()
             self._changed(self)
 
-    async def _wait_for_end(self, child: ChildProcess) -> int:
-        # A script starts the client when it is told to, which may be much later.
-        limit = None if self._image.script else _INIT_LIMIT + self._image.max_duration
-        waiting = asyncio.create_task(child.wait())
-        try:
-            await asyncio.wait({waiting}, timeout=limit)
-            if limit is not None and self.state is State.STARTING and not waiting.done():
-                self.fault = Fault(FaultKind.INIT, f"its start took more than {limit:.0f} seconds")
-                child.kill()
-            return await waiting
-        finally:
-            if not waiting.done():
-                child.kill()
+    async def _run(self, address: str, limit: float | None) -> None:
+        """One process from its start to its end; it is killed if it does not ask for work within `limit` seconds."""
+        await self._sandbox.start(address)
+        ended = await self._sandbox.run(self._ready.wait(), limit)
+        self.fault = self.fault or ended
+        if self._killed and self._current is None:
+            return
+        if self._image.script or not self.never_ready:
+            if self.state not in (State.BUSY, State.ANSWERED) and not self._killed:
+                self._log(f"ERROR {self.fault.message}")
+            return
+        phase: Phase = "init" if self._current is None else "invoke"
+        milliseconds = (time.perf_counter() - self._sandbox.began) * 1000
+        self._tell(lambda_outcome.init_report_line(milliseconds, phase, self.fault))
+        if self._current is not None:
+            self._log_start(self._current)
 
-    def _end(self, reason: str) -> None:
-        before, self.state = self.state, State.ENDED
-        if self.fault is None:
-            kind = FaultKind.INIT if before is State.STARTING else FaultKind.EXIT
-            self.fault = Fault(kind, f"Runtime.ExitError: the {before.value} process ended with {reason}")
+    async def _wait_to_start_again(self) -> None:
+        """Be there for the first invocation, within which the start is tried again."""
+        self._again = asyncio.get_running_loop().create_future()
+        self.state = State.IDLE
+        self._changed(self)
+        await self._again
+        self.fault = None
+
+    def _end(self) -> None:
+        self.state = State.ENDED
         if self._outcome is not None and not self._outcome.done():
-            self._outcome.set_result(self.fault)
-        if before is not State.BUSY and not self._killed:
-            self._log(f"ERROR {self.fault.message}")
+            self._outcome.set_result(self.fault or lambda_outcome.exit_fault(0))
+        self._close_log()
+        self._sandbox.close()
 
-    def _output(self, line: str) -> None:
-        # awslambdaric writes a traceback as one line, its parts parted by carriage returns and indented
-        # with no-break spaces.
-        for part in line.split("\r"):
-            self._log(part.replace("\u00a0", " "))
+    def _hand_over(self, invocation: Invocation) -> None:
+        if self._next is not None:
+            self._log_start(invocation)
+            self._sandbox.thaw()
+            self._next.set_result(invocation)
+        elif self._again is not None:
+            self._again.set_result(None)
 
-    async def _watch_memory(self) -> None:
-        while True:
-            await asyncio.sleep(_MEMORY_INTERVAL)
-            if (fault := self._within_memory()) is not None:
-                if self._outcome is not None and not self._outcome.done():
-                    self._outcome.set_result(fault)
-                return
+    def _look_at_memory(self) -> None:
+        """Kill the process if it uses more than it has; look again as soon as it could."""
+        peak = self._sandbox.peak()
+        if (fault := self._over(peak)) is None:
+            later = lambda_memory.next_look(peak, self._sandbox.memory)
+            self._look = asyncio.get_running_loop().call_later(later, self._look_at_memory)
+        elif self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(fault)
 
-    def _within_memory(self) -> Fault | None:
-        """Kill the process and say so, if it used more than it has."""
-        peak = self._peak()
-        if peak is None or peak <= self._image.memory * 2**20:
+    def _over(self, peak: int | None) -> Fault | None:
+        if peak is None or peak <= self._sandbox.memory:
             return None
-        self.fault = Fault(
-            FaultKind.MEMORY,
-            f"Runtime.OutOfMemory: {peak >> 20} MB used of {self._image.memory} MB; raise `memory` in the route",
-        )
+        fault = self.fault = lambda_outcome.memory_fault(peak, self._sandbox.memory)
         self.kill()
-        return self.fault
+        return fault
 
-    def _peak(self) -> int | None:
-        return None if self._child is None else peak_memory(self._child.pid)
+    def _measured(self, invocation: Invocation, outcome: Outcome, milliseconds: float) -> Outcome:
+        """Note what it took, and end the process if it took too much memory."""
+        peak = self._sandbox.peak()
+        outcome = self._over(peak) or outcome
+        fault = outcome if isinstance(outcome, Fault) else None
+        if fault is not None and fault.kind is FaultKind.MEMORY:
+            peak = self._sandbox.memory
+        # A start that was tried again is part of the invocation's own duration.
+        init_ms = self._init_ms if self._again is None and not self.has_served else None
+        memory = self._sandbox.memory
+        report = Report(invocation.request_id, milliseconds, memory, peak, init_ms, fault)
+        self._note(self._trace, report)
+        self.has_served = True
+        self._unreported = report
+        if self.state is State.ENDED:
+            self._close_log()
+        return outcome
+
+    def _note(self, trace: Trace | None, report: Report) -> None:
+        if trace is None:
+            return
+        if not self.has_served:
+            trace.beginning = trace.beginning or "cold"
+            trace.spawn_ms, trace.init_ms = self._sandbox.spawn_ms, self._init_ms
+        trace.handler_ms, trace.memory_mb = report.duration_ms, report.memory_mb
+        if report.fault is not None:
+            trace.fault = report.fault.message
+
+    def _log_start(self, invocation: Invocation) -> None:
+        self._log(lambda_outcome.start_line(invocation.request_id, VERSION))
+
+    def _tell(self, line: str) -> None:
+        """Log a line; the request's trace has it too, and that of the first request what came before it."""
+        self._log(line)
+        if self._trace is None:
+            self._early.append(line)
+        else:
+            self._trace.add_line(line)
+
+    def _write_early(self, trace: Trace) -> None:
+        for line in self._early:
+            trace.add_line(line)
+        self._early.clear()
 
     def _close_log(self) -> None:
         """Report the last invocation, once all that it wrote has been read: when it asks for work or has ended."""
-        if self._child is not None:
-            self._child.flush()
+        self._sandbox.flush()
         report, self._unreported = self._unreported, None
         if report is not None:
-            report()
+            for line in lambda_outcome.ending_lines(report):
+                self._log(line)
+            self._trace = None
 
-    def _report(self, request_id: str, seconds: float, outcome: Outcome) -> None:
-        if isinstance(outcome, Fault):
-            self._log(f"ERROR RequestId: {request_id} {outcome.message}")
-        milliseconds = seconds * 1000
-        parts = [
-            f"REPORT RequestId: {request_id}",
-            f"Duration: {milliseconds:.2f} ms",
-            f"Billed Duration: {math.ceil(milliseconds)} ms",
-            f"Memory Size: {self._image.memory} MB",
-        ]
-        if peak := self._peak():
-            parts.append(f"Max Memory Used: {peak >> 20} MB")
-        if self._init_seconds:
-            parts.append(f"Init Duration: {self._init_seconds * 1000:.2f} ms")
-            self._init_seconds = 0.0
-        self._log(f"END RequestId: {request_id}")
-        self._log(" ".join(parts))
+
+def _init_limit(image: Image) -> float | None:
+    if image.script:
+        # It may begin long after it was started, and is tried again by the next save.
+        return None
+    if image.environment["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start":
+        return max(_SNAP_START_LIMIT, image.max_duration)
+    return INIT_LIMIT
+
+
+def _invocation(image: Image, event: bytes) -> Invocation:
+    now = time.time()
+    root = f"1-{int(now):08x}-{secrets.token_hex(12)}"
+    return Invocation(
+        request_id=str(uuid.uuid4()),
+        event=event,
+        deadline=int((now + image.max_duration) * 1000),
+        arn=image.arn,
+        trace_id=f"Root={root};Parent={secrets.token_hex(8)};Sampled=0",
+    )

@@ -1,53 +1,109 @@
 """The life of one preview: build if needed, start the parts, serve until a signal, leave nothing behind."""
 
 import asyncio
+import dataclasses
 import errno
-import platform
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from infra import manifest as manifests
 from infra.manifest import Function, Manifest
+from packager.console.console import Console
 from packager.errors import ToolError
-from packager.preview import lambda_image
+from packager.preview import lambda_image, source
 from packager.preview.cdn import Cdn
+from packager.preview.cloud import Surroundings, cloud
 from packager.preview.door import Door, Server
 from packager.preview.edge_process import EdgeImage, EdgeWorker
 from packager.preview.gateway import Gateway
-from packager.preview.http import Backend, Log
+from packager.preview.host_wheels import Overlay, host_folders
+from packager.preview.http import Backend, Log, Message, Receive, Send
 from packager.preview.lambda_pool import Pool
+from packager.preview.local_folders import local_folders
+from packager.preview.topology import Topology
+from packager.traffic.events import Logged, Note, Told
 
 HOST = "127.0.0.1"
-_MACHINES = {"aarch64": "arm64", "amd64": "x86_64"}
 
 # As runtimes.hop names it, whose import takes longer than the rest of the start.
 ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
 
-type Overlay = Callable[[Function], Sequence[Path]]
+type Ready = Callable[[str], None]
 
 
-def preview(folder: Path, out: Path, *, port: int, log: Log, ready: Callable[[str], None]) -> signal.Signals:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. `port` 0 picks one.
+
+    With `stacks` requests go the way that the templates of `assembly` say, or of `stage` if there is none given; else
+    the way of the build's own routes. `viewer` is what CloudFront knows of every viewer. `concurrency` is how many
+    invocations a function may have at once, None: as it is configured; with `cold` every request is a cold start.
+    """
+
+    port: int = 0
+    stacks: bool = True
+    stage: str | None = None
+    assembly: Path | None = None
+    viewer: Mapping[str, str] = field(default_factory=dict)
+    concurrency: int | None = None
+    cold: bool = False
+
+
+class Front(Protocol):
+    """An ASGI app with the processes behind it."""
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+    def start(self) -> None:
+        """Warm up in the background."""
+
+    async def close(self) -> None:
+        """End every process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is served: the build output `out`, with the values of `.env.local` and this machine's wheels."""
+
+    out: Path
+    local: Mapping[str, str]
+    overlay: Overlay
+
+
+def preview(
+    folder: Path, out: Path, options: Options, *, told: Told, ready: Callable[[str], None]
+) -> signal.Signals:
     """Serve the build output `out` of the project `folder` until SIGINT or SIGTERM, which is returned.
 
-    Builds first if the output is absent or stale. `port` 0 picks one; `ready` gets the URL once requests are
-    taken. Raises `ToolError` if the port is taken, and what `packager.build.build` raises.
+    Builds first if the output is absent or stale, and synthesizes if the stacks are wanted and those of another
+    build; an `assembly` that is given is taken as it is. `ready` gets the URL once requests are taken, `told` every
+    event. Raises `ToolError` if the port is taken, and what `packager.build.build` and `source.topology` raise.
     """
     # `serve` does without what a build needs.
     from packager import build  # noqa: PLC0415
     from packager.environment import local_values  # noqa: PLC0415
 
-    with listen(port) as listener:
+    def report(line: str) -> None:
+        told(Note(line))
+
+    with listen(options.port) as listener:
         if not build.is_current(folder, out):
-            build.build(folder, out, report=log)
+            build.build(folder, out, report=report)
 
         def overlay(function: Function) -> Sequence[Path]:
             return build.host_overlay(folder, out, function)
 
-        return serve(out, local_values(folder), overlay, listener, log, ready)
+        site = Site(out, local_values(folder), overlay)
+        if not options.stacks:
+            return serve(site, options, listener, told, ready)
+        found = source.topology(folder, options.stage, options.assembly, report=report)
+        return serve(site, options, listener, told, ready, topology=found)
 
 
 def listen(port: int) -> socket.socket:
@@ -69,21 +125,34 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(
-    out: Path,
-    local: Mapping[str, str],
-    overlay: Overlay,
+    site: Site,
+    options: Options,
     listener: socket.socket,
-    log: Log,
-    ready: Callable[[str], None],
+    told: Told,
+    ready: Ready,
+    *,
+    topology: Topology | None = None,
 ) -> signal.Signals:
-    """Serve the build output `out` on `listener`. `local` are the values of `.env.local`."""
+    """Serve a build output on `listener`, by the way of a topology if there is one."""
     temporary = Path(tempfile.mkdtemp(prefix="packager-preview-"))
+    console = Console("preview", told)
     try:
-        manifest = manifests.read(out)
-        warn_of_missing_secrets(manifest, local, log)
+        manifest = manifests.read(site.out)
+        console.use(manifest, site.local, topology)
+        warn_of_missing_secrets(manifest, site.local, lambda line: told(Note(line)))
         origin = {ORIGIN_VARIABLE: f"http://{HOST}:{listener.getsockname()[1]}"}
-        makers = backends(manifest, out, {**local, **origin}, overlay, temporary, log)
-        return asyncio.run(_serve(manifest, makers, listener, log, ready))
+        here = Surroundings(
+            built=manifest,
+            local={**site.local, **origin},
+            overlay=site.overlay,
+            temporary=temporary,
+            viewer=options.viewer,
+            log=lambda name: _logged(name, console.tell),
+            concurrency=options.concurrency,
+            cold=options.cold,
+        )
+        make = door(site.out, here) if topology is None else cloud(topology, here)
+        return asyncio.run(_serve(make, listener, console, ready))
     finally:
         lambda_image.remove(temporary)
 
@@ -96,90 +165,61 @@ def warn_of_missing_secrets(manifest: Manifest, local: Mapping[str, str], log: L
 
 
 async def _serve(
-    manifest: Manifest,
-    makers: Mapping[str, Callable[[], Backend]],
-    listener: socket.socket,
-    log: Log,
-    ready: Callable[[str], None],
+    make: Callable[[], Front], listener: socket.socket, console: Console, ready: Ready
 ) -> signal.Signals:
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, received.put_nowait, number)
-    running = {name: make() for name, make in makers.items()}
+    front = make()
 
     def listening() -> None:
         ready(f"http://{HOST}:{listener.getsockname()[1]}")
-        for backend in running.values():
-            backend.start()
+        front.start()
 
-    server = Server(Door(manifest, running, log), listening)
+    server = Server(console.around(front), listening)
     serving = asyncio.create_task(server.serve([listener]))
     signalled = asyncio.create_task(received.get())
     try:
         await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
-        await asyncio.gather(*(backend.close() for backend in running.values()))
+        console.close()
+        await front.close()
         await serving
     return await signalled
 
 
-def backends(
-    manifest: Manifest,
-    out: Path,
-    local: Mapping[str, str],
-    overlay: Overlay,
-    temporary: Path,
-    log: Log,
-) -> dict[str, Callable[[], Backend]]:
-    """What makes each function's backend, to be called inside the event loop."""
-    values = {**manifest.environment.values, **local}
-    makers: dict[str, Callable[[], Backend]] = {}
-    for function in manifest.functions:
-        function_log = _prefixed(function.name, log)
-        if function.runtime == "nodejs":
-            makers[function.name] = _gateway(function, out, overlay, temporary, values, function_log)
-        else:
-            makers[function.name] = _cdn(function, out, values, function_log)
-    return makers
+def door(out: Path, here: Surroundings) -> Callable[[], Door]:
+    """What makes the door of the build output `out`, to be called inside the event loop."""
+    makers = {
+        function.name: (_gateway if function.runtime == "nodejs" else _cdn)(function, out, here)
+        for function in here.built.functions
+    }
+    return lambda: Door(here.built, {name: make() for name, make in makers.items()})
 
 
-def _gateway(
-    function: Function, out: Path, overlay: Overlay, temporary: Path, values: Mapping[str, str], log: Log
-) -> Callable[[], Backend]:
-    root = temporary / function.sha256
+def _gateway(function: Function, out: Path, here: Surroundings) -> Callable[[], Backend]:
+    root = here.temporary / function.sha256
     if not root.exists():
         lambda_image.unpack_read_only(out / function.artifact, root)
-    folders: Sequence[Path] = ()
-    if natives := _foreign_natives(function):
-        folders = overlay(function)
-        log(f"this machine's wheels take the place of the artifact's: {', '.join(natives)}")
+    log = here.log(function.name)
+    folders = host_folders(function, here.overlay, log)
+    values = {**here.built.environment.values, **here.local}
     image = lambda_image.prepare(function, root, folders, values, log)
-    return lambda: Gateway(Pool(image, log), log)
+    image = dataclasses.replace(image, shared=local_folders(here.local))
+    return lambda: Gateway(Pool(image, log, concurrency=here.concurrency, cold=here.cold), log)
 
 
-def _foreign_natives(function: Function) -> list[str]:
-    """The native distributions of an artifact that was built for another platform than this one."""
-    machine = platform.machine().lower()
-    this = (
-        sys.platform,
-        _MACHINES.get(machine, machine),
-        f"{sys.version_info.major}.{sys.version_info.minor}",
-    )
-    if this == ("linux", function.architecture, function.python):
-        return []
-    return [f"{item.name} {item.version}" for item in function.distributions if item.native]
-
-
-def _cdn(function: Function, out: Path, values: Mapping[str, str], log: Log) -> Callable[[], Backend]:
+def _cdn(function: Function, out: Path, here: Surroundings) -> Callable[[], Backend]:
     from packager.node import node  # noqa: PLC0415 - not every project has edge routes
 
     folder = (out / (function.folder or f"edge/{function.name}")).resolve()
-    image = EdgeImage(node(), folder, {**values, **function.environment})
+    values = {**here.built.environment.values, **here.local, **function.environment}
+    image = EdgeImage(node(), folder, values)
     at_edge = function.target == "lambda-edge"
-    return lambda: Cdn(EdgeWorker(image, log), at_edge)
+    return lambda: Cdn(EdgeWorker(image, here.log(function.name)), at_edge)
 
 
-def _prefixed(name: str, log: Log) -> Log:
-    return lambda line: log(f"[{name}] {line}")
+def _logged(name: str, told: Told) -> Log:
+    return lambda line: told(Logged(name, line))

@@ -30,12 +30,13 @@ class RuntimeEndedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One event for a process. `deadline` in milliseconds since 1970."""
+    """One event for a process. `deadline` in milliseconds since 1970, `trace_id` as in `_X_AMZN_TRACE_ID`."""
 
     request_id: str
     event: bytes
     deadline: int
     arn: str
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,13 @@ type _Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 _NOT_FOUND: _Reply = 404, [], b'{"errorMessage":"Not Found","errorType":"InvalidRequest"}'
 
+_TOO_LARGE: _Reply = (
+    413,
+    [],
+    b'{"errorMessage":"Exceeded maximum allowed payload size (%d bytes).","errorType":"RequestEntityTooLarge"}'
+    % MAX_PAYLOAD,
+)
+
 
 async def _answer(calls: RuntimeCalls, request: h11.Request, body: bytes | None) -> _Reply:
     match request.method, request.target.removeprefix(_PREFIX).split(b"/")[1:]:
@@ -156,6 +164,8 @@ async def _answer(calls: RuntimeCalls, request: h11.Request, body: bytes | None)
             return 200, _next_headers(invocation), invocation.event
         case b"POST", [b"invocation", request_id, b"response"]:
             known = calls.responded(request_id.decode("ascii"), body)
+            if known and body is None:
+                return _TOO_LARGE
         case b"POST", [b"invocation", request_id, b"error"]:
             known = calls.failed(request_id.decode("ascii"), _error(body))
         case b"GET", [b"restore", b"next"]:
@@ -187,6 +197,7 @@ def _next_headers(invocation: Invocation) -> list[tuple[bytes, bytes]]:
         (b"lambda-runtime-aws-request-id", invocation.request_id.encode()),
         (b"lambda-runtime-deadline-ms", str(invocation.deadline).encode()),
         (b"lambda-runtime-invoked-function-arn", invocation.arn.encode()),
+        (b"lambda-runtime-trace-id", invocation.trace_id.encode()),
     ]
 
 

@@ -1,10 +1,11 @@
 import socket
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from packager.cli.preview import preview
-from packager.errors import ToolError
+from packager.errors import ToolError, UsageError
 
 
 def test_busy_port_is_told_before_anything_is_built(tmp_path: Path) -> None:
@@ -23,3 +24,15 @@ def test_port_that_is_none_is_wrong_usage() -> None:
     result = CliRunner().invoke(preview, [".", "--port", "70000"])
     assert result.exit_code == 2
     assert "0<=x<=65535" in result.output
+
+
+@pytest.mark.parametrize("options", [("--stage", "dev"), ("--assembly", ".")])
+def test_the_builds_own_routes_and_stacks_exclude_each_other(options: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(preview, [".", "--from", "manifest", *options])
+    assert isinstance(result.exception, UsageError)
+    assert "--from manifest" in result.exception.message
+
+
+def test_what_cloudfront_does_not_know_of_viewers_is_wrong_usage() -> None:
+    result = CliRunner().invoke(preview, [".", "--viewer", "planet=Mars"])
+    assert isinstance(result.exception, UsageError)

@@ -16,7 +16,7 @@ from infra import manifest as manifests
 from packager.node import node
 from packager.preview.door import Door, Server
 from packager.preview.gateway import Gateway
-from packager.preview.lambda_process import Fault, FaultKind, Outcome, Result
+from packager.preview.lambda_outcome import Fault, FaultKind, Outcome, Result
 from packager.preview.run import listen
 
 HARNESS = Path(__file__).parents[1] / "js" / "invoke.mjs"
@@ -96,7 +96,7 @@ async def serve(out: Path) -> None:
         values = {**manifest.environment.values, **own, "PACKAGER_BEHIND_CDN": "1", "PACKAGER_ORIGIN": url}
         functions = {row.name: NodeFunction(out / str(row.folder), values) for row in manifest.functions}
         gateways = {name: Gateway(function, print_error) for name, function in functions.items()}  # type: ignore[arg-type]
-        door = Door(manifest, gateways, lambda _: None)
+        door = Door(manifest, gateways)
         try:
             await Server(door, lambda: print(f"ready {url}", flush=True)).serve([listener])
         finally:

@@ -104,7 +104,7 @@ class Case:
         while time.monotonic() < give_up:
             lines = [re.sub(r"^\[[^]]+\] ", "", line) for line in self._server.log[self._from :]]
             for at, line in enumerate(lines):
-                if line.startswith(self._end) and line.endswith(" ms\n"):
+                if line.startswith(self._end) and re.search(r" \d+ ms\b", line):
                     return lines[:at]
             time.sleep(0.02)
         raise AssertionError(self._server.log)

@@ -24,7 +24,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(project):
-    with serving(project) as server:
+    with serving(project, "--from", "assembly") as server:
         yield server
 
 

@@ -3,7 +3,7 @@ import pytest
 from infra.stage import Alarms, ApiDomain, Canary, Domain, Permission, Stage, Throttle
 from packager.errors import DiagnosticsError, ProjectError, UsageError
 from packager.project import load
-from packager.stages import names, read
+from packager.stages import local, names, read
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1f-2e"
 LOCAL_CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1f-2e"
@@ -249,3 +249,17 @@ def test_a_bucket_or_region_that_cannot_be(stage, line):
     with pytest.raises(ProjectError) as caught:
         stage(f"[tool.packager.stages.prod]\n{line}\n")
     assert caught.value.place == "pyproject.toml:2"
+
+
+def test_the_stage_of_this_machine_has_what_decides_how_requests_are_answered(write):
+    text = """
+[tool.packager.stages.default]
+region = "eu-west-1"
+concurrency = 7
+waf = true
+cdn = false
+environment = { variables = { A1 = "x" } }
+"""
+    assert local(load(write({"app/route.py": "", "pyproject.toml": text}))) == Stage(
+        "local", cdn=False, concurrency=7, variables={"A1": "x"}, code_bucket="packager-local"
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from runtimes import development, table
 from runtimes.app import load
 from runtimes.development import MARK
-from runtimes.table import RouteEntry, Table
+from runtimes.table import MiddlewareEntry, RouteEntry, Table
 
 ROUTE = "app/r/route.py"
 
@@ -78,3 +79,37 @@ def test_what_is_deployed_tells_nothing(ask):
     answer = ask("def GET():\n    return 1 / 0\n", development=False)
     assert json.loads(answer.content) == {"error": "Internal Server Error"}
     assert MARK not in answer.headers
+
+
+def test_a_request_that_meets_a_failed_import_is_told_in_one_line(ask, caplog, monkeypatch):
+    monkeypatch.setattr(development, "_told", set())
+    ask("x = 1\nraise LookupError('none')\n")
+    [first, second] = caplog.records
+    assert first.exc_info is not None
+    fault = f"{ROUTE} could not be imported: {ROUTE}:2 LookupError: none"
+    assert (second.getMessage(), second.exc_info) == (f"{ROUTE} GET failed: GET /r: {fault}", None)
+
+
+def test_middleware_tells_when_it_ran_in_development_alone(write, monkeypatch):
+    monkeypatch.setattr("sys.path", [])
+    inner = "app/r/middleware.py"
+
+    def headers(*, development):
+        entries = (MiddlewareEntry("middleware.py", "/", None), MiddlewareEntry(inner, "/r", None))
+        routes = Table("api", (RouteEntry("/r", ROUTE, "api", 1000),), entries, development=development)
+        source = "def middleware(request):\n    pass\n"
+        files = {ROUTE: "def GET():\n    return {}\n", "middleware.py": source, inner: source}
+        app = load(write({**files, table.PATH: table.to_json(routes)}))
+
+        async def request():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+                return (await client.get("/r")).headers
+
+        return asyncio.run(request())
+
+    told = headers(development=True)[development.SPANS]
+    number = r"\d+\.\d{3}"
+    assert re.fullmatch(
+        rf"middleware\.py;start={number};dur={number}, app/r/middleware\.py;start={number};dur={number}", told
+    )
+    assert development.SPANS not in headers(development=False)

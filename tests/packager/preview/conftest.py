@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 
 from infra import manifest as manifests
 from infra.manifest import AppInfo, Environment, Function, Manifest, Route, to_json
 from packager.preview import lambda_image, run
-from packager.preview.door import Door, Server
+from packager.preview.cloud import Surroundings, cloud
+from packager.preview.deployed_topology import from_assembly
+from packager.preview.door import Server
+from packager.traffic.events import Event, Logged, RequestServed, as_json, request_line
+from packager.traffic.history import History
+from packager.traffic.recorder import Recorder
 
 HANDLER = """
 import json, os, sys, time
@@ -239,6 +245,15 @@ def _artifact(out: Path, function: Function, handler: str, worker: str) -> Funct
     return dataclasses.replace(function, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+def _shown(event: Event) -> str:
+    match event:
+        case Logged(function=function, text=text):
+            return f"[{function}] {text}"
+        case RequestServed():
+            return click.unstyle(request_line(event))
+    return as_json(event)
+
+
 type Exercise = Callable[[Running], Awaitable[Any]]
 
 
@@ -247,22 +262,55 @@ def exercise(tmp_path: Path) -> Callable[[Path, Exercise], Any]:
     """Serves a build output while a coroutine function uses it; gives back what that returned."""
 
     def run_it(out: Path, use: Exercise, overlay: Sequence[Path] = ()) -> Any:
+        def made(here: Surroundings) -> Callable[[], run.Front]:
+            return run.door(out, here)
+
         temporary = tmp_path / "unpacked"
         temporary.mkdir()
-        return asyncio.run(_exercise(out, use, overlay, temporary))
+        return asyncio.run(_exercise(made, manifests.read(out), use, overlay, temporary))
 
     return run_it
 
 
-async def _exercise(out: Path, use: Exercise, overlay: Sequence[Path], temporary: Path) -> Any:
-    manifest = manifests.read(out)
+@pytest.fixture
+def exercise_cloud(tmp_path: Path) -> Callable[..., Any]:
+    """Serves a cloud assembly while a coroutine function uses it; gives back what that returned.
+
+    `viewer` is what CloudFront knows of every viewer.
+    """
+
+    def run_it(assembly: Path, use: Exercise, **viewer: str) -> Any:
+        def made(here: Surroundings) -> Callable[[], run.Front]:
+            return cloud(from_assembly(assembly), dataclasses.replace(here, viewer=viewer))
+
+        nothing = Manifest(AppInfo("app", "app"), (), (), (), Environment())
+        temporary = tmp_path / "unpacked"
+        temporary.mkdir()
+        return asyncio.run(_exercise(made, nothing, use, (), temporary))
+
+    return run_it
+
+
+async def _exercise(
+    made: Callable[[Surroundings], Callable[[], run.Front]],
+    manifest: Manifest,
+    use: Exercise,
+    overlay: Sequence[Path],
+    temporary: Path,
+) -> Any:
     log: list[str] = []
+
+    def told(event: Any) -> None:
+        log.append(_shown(event))
+
+    def logger(name: str) -> Callable[[str], None]:
+        return lambda text: told(Logged(name, text))
+
     local = {"API_KEY": "local secret"}
-    makers = run.backends(manifest, out, local, lambda function: overlay, temporary, log.append)
-    backends = {name: make() for name, make in makers.items()}
+    front = made(Surroundings(manifest, local, lambda function: overlay, temporary, {}, logger))()
     listener = run.listen(0)
     listening = asyncio.Event()
-    server = Server(Door(manifest, backends, log.append), listening.set)
+    server = Server(Recorder(front, told, History()), listening.set)
     port = listener.getsockname()[1]
     serving = asyncio.create_task(server.serve([listener]))
     try:
@@ -271,6 +319,6 @@ async def _exercise(out: Path, use: Exercise, overlay: Sequence[Path], temporary
             return await use(Running(port, client, log))
     finally:
         server.should_exit = True
-        await asyncio.gather(*(backend.close() for backend in backends.values()))
+        await front.close()
         await serving
         lambda_image.remove(temporary)

@@ -80,6 +80,6 @@ def test_every_request_is_one_line_of_the_log(nodejs: Make, built: Built, exerci
     async def use(running: Any) -> None:
         await running.client.get("/api/echo?token=not%20for%20logs")
         lines = [line for line in running.log if line.startswith("GET ")]
-        assert [re.sub(r"\d+ ms", "N ms", line) for line in lines] == ["GET /api/echo 200 N ms"]
+        assert [re.sub(r"\d+ ms", "N ms", line) for line in lines] == ["GET /api/echo 200 nodejs N ms cold"]
 
     exercise(built(nodejs()), use)

@@ -26,9 +26,10 @@ from pathlib import Path
 from packager.preview import run
 
 with run.listen(0) as listener:
+    site = run.Site(Path(sys.argv[1]), {"API_KEY": "x"}, lambda function: ())
     ended = run.serve(
-        Path(sys.argv[1]), {"API_KEY": "x"}, lambda function: (), listener,
-        lambda line: print(line, file=sys.stderr, flush=True), lambda url: print(f"ready {url}", flush=True),
+        site, run.Options(), listener,
+        lambda event: print(event, file=sys.stderr, flush=True), lambda url: print(f"ready {url}", flush=True),
     )
 print(ended.name)
 """
@@ -108,5 +109,5 @@ def test_broken_output_is_refused_before_anything_starts(nodejs: Make, built: Bu
     (out / "manifest.json").write_text("{}")
     lines: list[Any] = []
     with run.listen(0) as listener, pytest.raises(manifests.ManifestError):
-        run.serve(out, {}, lambda function: (), listener, lines.append, lines.append)
+        run.serve(run.Site(out, {}, lambda function: ()), run.Options(), listener, lines.append, lines.append)
     assert lines == []
