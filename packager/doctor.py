@@ -99,6 +99,9 @@ def _disk() -> Finding:
         "this folder": Path.cwd(),
         "temporary files": Path(tempfile.gettempdir()),
     }
+    if not _writable(cache_dir()):
+        hint = "Give yourself access to it, or name another folder: export PACKAGER_CACHE_DIR=…"
+        return Finding("Disk", "missing", None, f"the cache {cache_dir()} cannot be written to", hint)
     free = {name: shutil.disk_usage(_nearest(place)).free for name, place in places.items()}
     least = min(free, key=lambda name: free[name])
     shown = f"{free[least] / 1e9:.1f} GB"
@@ -108,6 +111,12 @@ def _disk() -> Finding:
         f"rm -r '{cache_dir()}' (it fills again by itself), or name a larger disk: PACKAGER_CACHE_DIR, TMPDIR"
     )
     return Finding("Disk", "warning", shown, f"free for {least}, and a build needs some 1 GB", hint)
+
+
+def _writable(place: Path) -> bool:
+    """Whether a folder takes files, or can be made."""
+    there = _nearest(place)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _nearest(place: Path) -> Path:

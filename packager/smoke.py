@@ -6,20 +6,18 @@ Lambda itself sets. What is missing is an error with the imports that lead to it
 as a secret or the network, is a warning.
 """
 
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from infra.manifest import Environment, Function
+from packager import import_child
 from packager.archive import unpack
 from packager.bundle import Part
 from packager.diagnostics import Diagnostic, in_order
@@ -116,7 +114,8 @@ def _tested(project: Project, bench: _Bench, subject: Subject, overlay: tuple[Pa
         unpack(bench.out / subject.function.artifact, root)
         folders = (*overlay, root, *(row.folder for row in subject.part.provided))
         command = [bench.interpreter, "-I", "-S", "-B", str(_CHILD), str(result), subject.function.handler]
-        said = _run([*command, *map(str, (root, *folders))], root, _variables(bench, subject.function, root))
+        words = [*command, *map(str, (root, *folders))]
+        said = import_child.run(words, root, _variables(bench, subject.function, root), TIME_LIMIT)
         try:
             rows = json.loads(result.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -144,31 +143,6 @@ def _variables(bench: _Bench, function: Function, root: Path) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TZ": ":UTC",
     }
-
-
-def _run(command: Sequence[str], root: Path, environment: Mapping[str, str]) -> str:
-    """Run to the end or the time limit, with all that it starts; what it wrote last, or how it ended."""
-    with subprocess.Popen(  # noqa: S603 - our own command line
-        command,
-        cwd=root,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            _, errors = process.communicate(timeout=TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            return f"it was not imported within {TIME_LIMIT} seconds"
-        finally:
-            # all that it started, too
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-    said = " ".join(errors.strip().splitlines()[-1:])
-    return f"the process ended with status {process.returncode}" + (f": {said}" if said else "")
 
 
 def _ended(subject: Subject, said: str) -> Diagnostic:

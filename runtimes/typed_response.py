@@ -5,7 +5,7 @@ need of pydantic.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAliasType, Union, get_args, get_origin, is_typeddict
 
@@ -23,6 +23,7 @@ type Writer = Callable[[Any], StarletteResponse]
 
 _MOST = 20
 """How many faults of one value are told."""
+_STREAM = "an iterator is no JSON; to stream, return starlette's StreamingResponse, and annotate that"
 _VALUE = re.compile(r"input_value=.*?, input_type", re.DOTALL)
 
 
@@ -128,9 +129,12 @@ def _as_it_is(row: Answer) -> Writer:
 
 
 def _open(row: Answer) -> Writer:
-    """Any JSON."""
+    """Any JSON; null where the annotation says None."""
+    nothing = row.annotation in (None, NoneType)
 
     def write(result: Any) -> StarletteResponse:
+        if nothing and result is None:
+            return Response(b"null", row.status, None, row.content_type)
         try:
             response = to_response(result, "")
         except TypeError:
@@ -155,12 +159,13 @@ def _json(members: Sequence[Any], code: int, media_type: str | None, function: C
         base: Any = RootModel[Union[tuple(members)]]  # type: ignore[misc]  # noqa: UP007
 
         class Value(base):  # type: ignore[misc]
-            model_config = ConfigDict(revalidate_instances="always")
+            # JSON has no NaN: pydantic would send null, which a number does not promise
+            model_config = ConfigDict(revalidate_instances="always", allow_inf_nan=False)
 
         if not Value.__pydantic_complete__:
             Value.model_rebuild(force=True, raise_errors=True)
     except (PydanticUserError, NameError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = _STREAM if any(map(_is_stream, members)) else str(error).splitlines()[0]
         raise SignatureError(
             f"the return annotation is no type that pydantic validates: {reason}", function
         ) from error
@@ -183,6 +188,11 @@ def _json(members: Sequence[Any], code: int, media_type: str | None, function: C
         return Response(content, code, None, media_type)
 
     return write
+
+
+def _is_stream(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, Iterator | AsyncIterator)
 
 
 def _paths(error: "ValidationError") -> str:

@@ -1,4 +1,7 @@
-"""Headless Chromium, driven by its DevTools protocol over a pipe: pages are used as people use them."""
+"""Headless Chromium, driven by its DevTools protocol over a pipe: pages are used as people use them.
+
+A site of our own serves pages that belong to no server of the tool.
+"""
 
 import base64
 import contextlib
@@ -8,8 +11,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +32,7 @@ _AS_3_AND_4 = (
     "os.dup2(ends[0], 3); os.dup2(ends[1], 4); "
     "os.execv(sys.argv[3], sys.argv[3:])"
 )
+_TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8"}
 _KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38}
 
 
@@ -157,3 +163,41 @@ def chromium(profile: Path) -> Iterator[Tab]:
         process.wait()
         os.close(ours_in)
         os.close(ours_out)
+
+
+class Site(ThreadingHTTPServer):
+    """Serves `files`, by path, to every host name."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Visit)
+        self.files: dict[str, bytes] = {}
+
+
+class _Visit(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        body = self.server.files.get(self.path)
+        self.send_response_only(404 if body is None else 200)
+        self.send_header("content-type", _TYPES.get(Path(self.path).suffix, _TYPES[".html"]))
+        self.send_header("content-length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def site() -> Iterator[Site]:
+    """A running site, on a free port."""
+    with Site() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

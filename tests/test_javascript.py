@@ -44,7 +44,10 @@ def test_the_types_of_the_console_hold(tmp_path: Path) -> None:
         "htm": packages / "htm/dist/htm.d.ts",
     }
     check_types(
-        tmp_path, paths, include=["packager/console/page/*.mjs"], lib=["ES2024", "DOM", "DOM.Iterable"]
+        tmp_path,
+        paths,
+        include=["packager/console/page/*.mjs", "packager/data/*.mjs"],
+        lib=["ES2024", "DOM", "DOM.Iterable"],
     )
 
 

@@ -28,8 +28,16 @@ _INSPECT_PORT = 5678
     type=click.IntRange(0, 65535),
     help=f"Let a debugger attach to nodejs routes (needs debugpy).  [default port: {_INSPECT_PORT}]",
 )
+@click.option(
+    "--types",
+    is_flag=False,
+    flag_value="",
+    metavar="[DIR]",
+    help="Keep the files of `packager types` in DIR.  [default: `out` of [tool.packager.types]; if that is set they "
+    "are kept without the option, too]",
+)
 @events.json_log
-def dev(project: Path, port: int, inspect: int, json_log: bool) -> None:
+def dev(project: Path, port: int, inspect: int, types: str | None, json_log: bool) -> None:
     """Serve the sources of PROJECT and reload what is saved."""
     signal.signal(signal.SIGTERM, _end)
     from packager.dev.run import Options  # noqa: PLC0415 - slow to import
@@ -38,7 +46,7 @@ def dev(project: Path, port: int, inspect: int, json_log: bool) -> None:
     tell = events.told(as_json=json_log)
     ended = run(
         project.resolve(),
-        Options(port, inspect),
+        Options(port, inspect, types is not None, Path(types).resolve() if types else None),
         told=tell,
         ready=events.ready(tell),
     )

@@ -75,7 +75,8 @@ def _tell(conversion: "Conversion") -> None:
 
 def _next_steps(target: Path) -> None:
     here = Path.cwd() == target
-    steps = [] if here else [f"cd {shlex.quote(output.path(target))}"]
+    shown = output.path(target)
+    steps = [] if here else [f"cd {shlex.quote(f'./{shown}' if shown.startswith('-') else shown)}"]
     click.echo("next:")
     for step in (*steps, "packager dev"):
         click.echo(f"  {step}")

@@ -67,6 +67,7 @@ def pages(console: Console) -> ASGIApp:
         Route(number, _guarded(serving.request)),
         Route(f"{number}/headers/{{side}}/{{place:int}}", _guarded(serving.header)),
         Route(f"{number}/replay", _acting(serving.replay), methods=["POST"]),
+        *(Route(page.path, page.app) for page in console.pages),
         *(Mount(page.path, page.app) for page in console.pages),
     ]
     # Without the slash too: nobody types it.

@@ -8,7 +8,7 @@ artifacts. `door` is preview's with what only developers see: error pages. A fun
 is served by a *generation* of processes; a save that touches it begins the next one, which others do not notice:
 `nodejs` keeps a process that has imported the distributions but nothing of the project (`spare`, held back by a
 `gate`), `edge` keeps a frozen worker (`edge_worker`) and replaces its archive. `watch` says what was saved,
-`checks` runs `packager check` beside it all.
+`checks` runs `packager check` beside it all, `types` keeps the files of `packager types`.
 
 Nothing here imports a module of the project.
 """

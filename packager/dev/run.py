@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packager.bundle import runtimes_folder
+from packager.console.api import Api
 from packager.console.console import Console
 from packager.dev import reading, watch
 from packager.dev.checks import Checks
@@ -18,6 +19,7 @@ from packager.dev.door import DevDoor
 from packager.dev.edge import EdgeFunction
 from packager.dev.nodejs import NodejsFunction
 from packager.dev.reading import Distributions, Reading, Served
+from packager.dev.types import TypesBeside
 from packager.diagnostics import Diagnostic
 from packager.errors import PackagerError, UsageError
 from packager.preview import lambda_image
@@ -32,10 +34,16 @@ _DEBUGGER = "debugpy"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says. `inspect` is the port of the debugger, 0 for none."""
+    """What the command line says. `inspect` is the port of the debugger, 0 for none.
+
+    With `types` the files of `packager types` are kept, in the folder `types_out` if it is given; without, they are if
+    the project's settings say where.
+    """
 
     port: int
     inspect: int = 0
+    types: bool = False
+    types_out: Path | None = None
 
 
 def dev(folder: Path, options: Options, *, told: Told, ready: Callable[[str], None]) -> signal.Signals:
@@ -73,7 +81,8 @@ class _Development:
         self._options = options
         self._listener = listener
         self._url = f"http://{HOST}:{listener.getsockname()[1]}"
-        self._console = Console("dev", told)
+        self._api = Api(root, self._note)
+        self._console = Console("dev", told, (self._api.page,))
         self._told = self._console.tell
         self._functions: dict[str, Function] = {}
         self._reading: Reading | None = None
@@ -93,12 +102,13 @@ class _Development:
         try:
             await self._apply(found, first, frozenset())
             serving = asyncio.create_task(server.serve([self._listener]))
-            watching = asyncio.create_task(self._follow(found, stop))
+            watching = asyncio.create_task(self._watch(found, stop))
             self._checks.restart()
             await asyncio.wait({serving, watching, signalled}, return_when=asyncio.FIRST_COMPLETED)
             stop.set()
             server.should_exit = True
             self._console.close()
+            self._api.stop()
             await asyncio.gather(watching, self._close(), serving)
         finally:
             signalled.cancel()
@@ -110,23 +120,38 @@ class _Development:
         functions, self._functions = self._functions, {}
         await asyncio.gather(*(item.close() for item in functions.values()))
 
-    async def _follow(self, found: Distributions, stop: asyncio.Event) -> None:
-        """Read the project anew with every save."""
-        async for changed in watch.saved(self._root, stop):
-            try:
-                if changed & watch.SETTINGS:
-                    self._note("the settings have changed: reading everything anew")
-                    found = await asyncio.to_thread(reading.distributions, self._root, self._note)
-                now = await asyncio.to_thread(reading.read, self._root, found, self._reading)
-                if found.edge is None and any(route.runtime == "edge" for route in now.app.routes):
-                    self._note("the first edge route: resolving distributions for edge")
-                    found = await asyncio.to_thread(reading.distributions, self._root, self._note)
-                await self._apply(found, now, changed)
-            except PackagerError as error:
-                place = f"{error.place} " if error.place else ""
-                self._note(f"error {place}{error.message}; {error.hint}")
-                continue
+    async def _watch(self, found: Distributions, stop: asyncio.Event) -> None:
+        """Read the project anew, and write its types, with every save."""
+        types = TypesBeside(
+            self._root, self._options.types_out, self._api, asked=self._options.types, note=self._note
+        )
+        types.restart()
+        try:
+            async for saved in watch.saved(self._root, stop):
+                if changed := types.of_others(saved):
+                    self._api.saved(changed)
+                    found = await self._read(found, changed)
+                    types.restart()
+        finally:
+            await types.close()
+
+    async def _read(self, found: Distributions, changed: frozenset[str]) -> Distributions:
+        """Read the project after a save, and serve it; the distributions that it has then."""
+        try:
+            if changed & watch.SETTINGS:
+                self._note("the settings have changed: reading everything anew")
+                found = await asyncio.to_thread(reading.distributions, self._root, self._note)
+            now = await asyncio.to_thread(reading.read, self._root, found, self._reading)
+            if found.edge is None and any(route.runtime == "edge" for route in now.app.routes):
+                self._note("the first edge route: resolving distributions for edge")
+                found = await asyncio.to_thread(reading.distributions, self._root, self._note)
+            await self._apply(found, now, changed)
+        except PackagerError as error:
+            place = f"{error.place} " if error.place else ""
+            self._note(f"error {place}{error.message}; {error.hint}")
+        else:
             self._checks.restart()
+        return found
 
     async def _apply(self, found: Distributions, now: Reading, changed: frozenset[str]) -> None:
         """Serve what was read; functions that none of the `changed` files touches go on as they are."""

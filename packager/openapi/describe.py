@@ -4,18 +4,15 @@ The child has the locked versions with this machine's wheels, the app's plain va
 of the environment; the Python is the one that the app is for, if that is here.
 """
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packager import bytecode, environment, resolve
+from packager import bytecode, environment, import_child, resolve
 from packager.bundle import runtimes_folder
 from packager.diagnostics import Diagnostic
 from packager.errors import DiagnosticsError, ProjectError
@@ -27,14 +24,21 @@ TIME_LIMIT = 60
 """Seconds that all routes together may take to be imported."""
 
 _CHILD = Path(__file__).with_name("describe_child.py")
+_SURROUNDINGS = {"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"}
 _BINARY = {"type": "string", "format": "binary"}
 
 
-def types(project: Project, operations: Operations, report: Callable[[str], None]) -> Types:
+def types(
+    project: Project,
+    operations: Operations,
+    report: Callable[[str], None],
+    stop: threading.Event | None = None,
+) -> Types:
     """The types of the handlers that may be typed.
 
-    `report` gets one line for each long step. Raises `DiagnosticsError` if files cannot be imported or typed,
-    `ProjectError` if the imports do not end, and what `resolve` raises for dependencies that cannot be had.
+    `report` gets one line for each long step; `stop` ends the imports, which then are an error. Raises
+    `DiagnosticsError` if files cannot be imported or typed, `ProjectError` if the imports do not end, and what
+    `resolve` raises for dependencies that cannot be had.
     """
     if not operations.typed:
         return Types()
@@ -49,7 +53,8 @@ def types(project: Project, operations: Operations, report: Callable[[str], None
     here, there = resolve.host_platform(python), resolve.lambda_platform(wanted)
     site = resolve.site_packages(project, locked, here, report, naming=there)
     folders = [row.folder for row in site.distributions.values()]
-    found = _run(project, interpreter.path if interpreter else sys.executable, operations.typed, folders)
+    path = interpreter.path if interpreter else sys.executable
+    found = _run(project, path, operations.typed, folders, stop)
     if found["failures"]:
         raise DiagnosticsError([_diagnostic(row) for row in found["failures"]])
     handlers = {
@@ -60,7 +65,13 @@ def types(project: Project, operations: Operations, report: Callable[[str], None
     return Types(handlers, found["schemas"])
 
 
-def _run(project: Project, interpreter: str, files: Sequence[str], folders: Sequence[Path]) -> dict[str, Any]:
+def _run(
+    project: Project,
+    interpreter: str,
+    files: Sequence[str],
+    folders: Sequence[Path],
+    stop: threading.Event | None,
+) -> dict[str, Any]:
     variables, _ = environment.read(project)
     with tempfile.TemporaryDirectory(prefix="packager-types-") as name:
         area = Path(name).resolve()
@@ -70,39 +81,20 @@ def _run(project: Project, interpreter: str, files: Sequence[str], folders: Sequ
         (own / "runtimes").symlink_to(runtimes_folder(), target_is_directory=True)
         before = dict.fromkeys((project.root / project.import_root, project.root, own))
         words = map(str, (_CHILD, result, project.root, *files, "--", *before, *folders))
-        said = _ended([interpreter, "-I", "-S", "-B", *words], variables.values)
+        command = [interpreter, "-I", "-S", "-B", *words]
+        said = import_child.run(
+            command, project.root, {**_SURROUNDINGS, **variables.values}, TIME_LIMIT, stop
+        )
         try:
             document: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
+            current = area / "current"
             raise ProjectError(
                 f"the routes cannot be imported to know their types: {said}",
+                place=current.read_text(encoding="utf-8") if current.is_file() else None,
                 hint="`packager preview` shows all that they write; do slow or risky work in handlers.",
             ) from None
         return document
-
-
-def _ended(command: Sequence[str], variables: Mapping[str, str]) -> str:
-    """Run to the end or the time limit, with all that it starts; how it ended."""
-    with subprocess.Popen(  # noqa: S603 - our own command line
-        command,
-        env={"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC", **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            _, errors = process.communicate(timeout=TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            return f"they were not imported within {TIME_LIMIT} seconds"
-        finally:
-            # all that it started, too
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-    said = " ".join(errors.strip().splitlines()[-1:])
-    return f"the process ended with status {process.returncode}" + (f": {said}" if said else "")
 
 
 def _diagnostic(row: Mapping[str, Any]) -> Diagnostic:

@@ -8,7 +8,9 @@ it. The file RESULT gets one JSON document: `handlers` by file and method, the `
 the `failures` of the files that cannot be imported, or typed, each with the steps that led to it.
 """
 
+import inspect
 import json
+import linecache
 import os
 import re
 import sys
@@ -31,7 +33,20 @@ def _failure(file: str, error: BaseException, root: str) -> Row:
         for row in traceback.extract_tb(error.__traceback__)
         if row.filename.startswith(f"{root}/")
     ]
-    return {"file": file, "kind": type(error).__name__, "message": str(error), "steps": steps}
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the project's own exception, which may do anything
+        message = ""
+    return {"file": file, "kind": type(error).__name__, "message": message, "steps": steps}
+
+
+def _of_handler(function: Any, root: str) -> list[tuple[str, int, str]]:
+    """Where a handler is written, as the only step; none if that is not in the project."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None or not code.co_filename.startswith(f"{root}/"):
+        return []
+    line = linecache.getline(code.co_filename, code.co_firstlineno).strip()
+    return [(os.path.relpath(code.co_filename, root), code.co_firstlineno, line)]
 
 
 class _Schemas:
@@ -130,17 +145,25 @@ def _content_types(annotation: Any) -> list[str]:
     return ["application/json", *(typed_request.FORMS if typed_request.fields_of(annotation) else ())]
 
 
-def describe(root: str, files: list[str]) -> Row:
-    """The document for RESULT."""
+def describe(root: str, files: list[str], current: Path) -> Row:
+    """The document for RESULT. The file `current` has the name of the one that is imported, which may be the end."""
     modules = import_module("runtimes.handlers")
     schemas = _Schemas()
     handlers: dict[str, dict[str, Row]] = {}
     failures: list[Row] = []
     for file in files:
+        current.write_text(file, encoding="utf-8")
         try:
             module = modules.load_module(Path(root), file)
             for method in modules.handlers_of(module, file):
-                if found := _typed(getattr(module, method), schemas):
+                function = getattr(module, method)
+                try:
+                    found = _typed(function, schemas)
+                except TypeError as error:
+                    failure = _failure(file, error, root)
+                    failures.append({**failure, "steps": failure["steps"] or _of_handler(function, root)})
+                    continue
+                if found:
                     handlers.setdefault(file, {})[method] = found
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the result
             failures.append(_failure(file, error, root))
@@ -160,7 +183,8 @@ def main(arguments: list[str]) -> None:
     files, folders = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
     sys.path[:0] = folders
     os.chdir(root)
-    Path(result).write_text(json.dumps(describe(root, files)), encoding="utf-8")
+    document = describe(root, files, Path(result).with_name("current"))
+    Path(result).write_text(json.dumps(document), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`packager types --watch`: the files again with every save that changes them."""
+"""The files of `packager types`, kept as the routes are saved: by `packager types --watch` and by `packager dev`."""
 
 import asyncio
 import signal
@@ -7,37 +7,91 @@ from pathlib import Path
 
 from packager.dev import watch
 from packager.errors import PackagerError
-from packager.openapi.generate import generate, write
+from packager.openapi import settings
+from packager.openapi.description import Description
+from packager.openapi.generate import Described, Generated, files_of, write
 from packager.project import load
 
 type Report = Callable[[str], None]
+type Failed = Callable[[PackagerError], None]
 
 
-async def follow(
-    root: Path,
-    out: Path | None,
-    stop: asyncio.Event,
-    *,
-    report: Report,
-    failed: Callable[[PackagerError], None],
-) -> None:
-    """Write the files of the project in `root`, an absolute path, now and anew with every save, until `stop`.
+class Follower:
+    """Writes the files of the project in `root` whenever it is told to, the newest description only.
 
-    `report` gets a line for what is written, `failed` what keeps it from being written; the next save tries again.
+    They go to `out`; if that is None, to where the project's settings say, and with `asked` to the default folder if
+    these say nothing. `report` gets a line for what is written, `failed` what keeps it from being written.
     """
-    # meanwhile saves are watched: none is missed
-    first = asyncio.create_task(asyncio.to_thread(_again, root, out, report, failed))
-    async for changed in watch.saved(root, stop):
-        await first
-        if any(_matters(name) for name in changed):
-            await asyncio.to_thread(_again, root, out, report, failed)
-    await first
+
+    def __init__(
+        self,
+        root: Path,
+        out: Path | None,
+        description: Description,
+        *,
+        asked: bool,
+        report: Report,
+        failed: Failed,
+    ) -> None:
+        self.written: frozenset[Path] = frozenset()
+        """The files that are kept."""
+        self._root = root
+        self._out = out
+        self._description = description
+        self._asked = asked
+        self._report = report
+        self._failed = failed
+        self._generated: tuple[Described, Generated] | None = None
+        self._again = False
+        self._running: asyncio.Task[None] | None = None
+
+    def restart(self) -> None:
+        """Write what is saved now, if it is not what is there."""
+        self._again = True
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+
+    async def settled(self) -> None:
+        """Return when what was told so far is written, or cannot be."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+
+    async def close(self) -> None:
+        """Give up; what is being written is written."""
+        self._again = False
+        self._description.stop()
+        await self.settled()
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                await self._write()
+            except PackagerError as error:
+                if not self._description.stopped:
+                    self._failed(error)
+
+    async def _write(self) -> None:
+        if not self._asked and not settings.read(self._root).configured:
+            return
+        described = await self._description.now()
+        if self._description.stopped:
+            return
+        generated = await asyncio.to_thread(self._files, described)
+        self.written = frozenset(generated.out / name for name in generated.files)
+        changed = await asyncio.to_thread(write, generated)
+        if changed:
+            self._report(f"wrote {', '.join(changed)} into {generated.out}")
+
+    def _files(self, described: Described) -> Generated:
+        """The files; most saves change nothing that they tell."""
+        if self._generated is None or self._generated[0] != described:
+            self._generated = described, files_of(described, self._out, self._report)
+        return self._generated[1]
 
 
-def until_interrupted(
-    folder: Path, out: Path | None, *, report: Report, failed: Callable[[PackagerError], None]
-) -> signal.Signals:
-    """`follow` until SIGINT or SIGTERM, which is returned. Raises what `load` raises if `folder` is no project."""
+def until_interrupted(folder: Path, out: Path | None, *, report: Report, failed: Failed) -> signal.Signals:
+    """Keep the files until SIGINT or SIGTERM, which is returned. Raises what `load` raises for what is no project."""
     root = load(folder).root
 
     async def run() -> signal.Signals:
@@ -46,24 +100,20 @@ def until_interrupted(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, received.put_nowait, number)
         stop = asyncio.Event()
-        following = asyncio.create_task(follow(root, out, stop, report=report, failed=failed))
+        description = Description(root, report)
+        follower = Follower(root, out, description, asked=True, report=report, failed=failed)
+
+        async def watching() -> None:
+            async for changed in watch.saved(root, stop):
+                if description.saved(changed):
+                    follower.restart()
+
+        # meanwhile saves are watched: none is missed
+        follower.restart()
+        following = asyncio.create_task(watching())
         ended = await received.get()
         stop.set()
-        await following
+        await asyncio.gather(following, follower.close())
         return ended
 
     return asyncio.run(run())
-
-
-def _matters(name: str) -> bool:
-    """Whether a saved file can change what the routes say."""
-    return name.endswith(".py") or name in watch.SETTINGS or name in watch.ENVIRONMENT
-
-
-def _again(root: Path, out: Path | None, report: Report, failed: Callable[[PackagerError], None]) -> None:
-    try:
-        generated = generate(root, out, report)
-        for name in write(generated):
-            report(f"wrote {generated.out / name}")
-    except PackagerError as error:
-        failed(error)

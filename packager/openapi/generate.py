@@ -1,6 +1,7 @@
 """All of `packager types` in order: load → operations → types → document → TypeScript."""
 
 import difflib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,13 @@ type Report = Callable[[str], None]
 class Described:
     """The OpenAPI document of a project, and the folder that its files go to by default.
 
-    `left_out` are routes with their method that OpenAPI has no operation for.
+    `base_path` is where the app lies on its servers. `left_out` are routes with their method that OpenAPI has no
+    operation for.
     """
 
     document: dict[str, Any]
     out: Path
-    configured: bool
+    base_path: str
     left_out: tuple[str, ...]
 
 
@@ -49,18 +51,20 @@ class Stale:
     diff: tuple[str, ...] = ()
 
 
-def describe_project(folder: Path, report: Report) -> Described:
+def describe_project(folder: Path, report: Report, stop: threading.Event | None = None) -> Described:
     """The OpenAPI document of the project in `folder`.
 
-    `report` gets one line for each long step. Raises `DiagnosticsError` if the route tree has an error or a route
-    cannot be imported, and the errors of `load`, of `settings.read` and of getting the distributions.
+    `report` gets one line for each long step; `stop` ends it early, by a `ProjectError`. Raises `DiagnosticsError`
+    if the route tree has an error or a route cannot be imported, and the errors of `load`, of `settings.read` and of
+    getting the distributions.
     """
     project = load(folder)
     wanted = settings.read(project.root)
     found = operations.read(project)
-    types = describe.types(project, found, report)
-    made = document(_about(project), wanted, found, types)
-    return Described(made, wanted.out, wanted.configured, found.left_out)
+    types = describe.types(project, found, report, stop)
+    about = _about(project)
+    made = document(about, wanted, found, types)
+    return Described(made, wanted.out, about.base_path, found.left_out)
 
 
 def generate(folder: Path, out: Path | None, report: Report) -> Generated:
@@ -68,7 +72,11 @@ def generate(folder: Path, out: Path | None, report: Report) -> Generated:
 
     Raises what `describe_project` raises, and `ToolError` if openapi-typescript cannot be had.
     """
-    described = describe_project(folder, report)
+    return files_of(describe_project(folder, report), out, report)
+
+
+def files_of(described: Described, out: Path | None, report: Report) -> Generated:
+    """The files for what was described. Raises `ToolError` if openapi-typescript cannot be had."""
     written = text(described.document)
     files = {
         DOCUMENT: written,

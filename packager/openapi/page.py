@@ -1,80 +1,60 @@
-"""The interactive reference of an API, for a server on this machine: Swagger UI from npm, served whole from here.
+"""The interactive reference of an API: Swagger UI from npm, for a server on this machine that serves it whole.
 
 Nothing is loaded from elsewhere, and nothing is told to anyone: the page may reach its own server alone.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from html import escape
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from packager.openapi import npm_set
+from packager import npm_set
+from packager.errors import DiagnosticsError, PackagerError
 from packager.openapi.document import text
+from packager.openapi.generate import Described
+from packager.pyodide import LOCK_FOLDER
 
 MOUNT = "/_packager/api"
 """Where the page is; what it loads lies below."""
 
-_DATA = Path(__file__).parents[1] / "data"
-_SET = "api_page"
-_SCRIPT, _STYLE, _JSON = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "application/json"
-_POLICY = (
+POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Swagger UI has its icons in `data:` URLs."""
+"""The page's Content Security Policy; Swagger UI has its icons in `data:` URLs."""
+
+SWAGGER = frozenset(("swagger-ui-bundle.js", "swagger-ui.css"))
+"""The files of `swagger` that the page loads."""
+
+_DATA = Path(__file__).parents[1] / "data"
+_PROBLEM = ("place", "message", "hint", "chain")
+OWN = {
+    "": _DATA / "api_page.html",
+    "api_page.css": _DATA / "api_page.css",
+    "api_page.mjs": _DATA / "api_page.mjs",
+}
+"""The page and its own files, by their names below `MOUNT`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What the page shows, and the folder of Swagger UI."""
-
-    title: str
-    document: str
-    assets: Path
+def swagger(report: Callable[[str], None]) -> Path:
+    """The folder of Swagger UI, which the first call downloads and tells `report`. Raises `ToolError` if that fails."""
+    return npm_set.installed("api_page", LOCK_FOLDER / "api_page", "Swagger UI", report) / "swagger-ui-dist"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of the page."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+def here(described: Described) -> str:
+    """The document for the page: it asks the server that serves it, not those that the project names."""
+    return text({**described.document, "servers": [{"url": described.base_path or "/"}]})
 
 
-def page(document: Mapping[str, Any], base_path: str, report: Callable[[str], None]) -> Page:
-    """The page of an OpenAPI document, which asks the server that serves it instead of those that the document names.
-
-    The first call downloads Swagger UI, which `report` is told. Raises `ToolError` if that fails.
-    """
-    assets = npm_set.installed(_SET, "Swagger UI", report) / "swagger-ui-dist"
-    here = {**document, "servers": [{"url": base_path or "/"}]}
-    return Page(document["info"]["title"], text(here), assets)
-
-
-def respond(shown: Page, path: str) -> Reply:
-    """The answer to a GET of `path`, which begins with `MOUNT`; 404 for what the page does not have."""
-    match path.removeprefix(MOUNT).removeprefix("/"):
-        case "":
-            html = (_DATA / "api_page.html").read_text(encoding="utf-8")
-            filled = html.replace("{{mount}}", MOUNT).replace("{{title}}", escape(shown.title))
-            return _reply(filled.encode(), "text/html; charset=utf-8", ("content-security-policy", _POLICY))
-        case "openapi.json":
-            return _reply(shown.document.encode(), _JSON)
-        case "start.js":
-            return _reply((_DATA / "api_page.js").read_bytes(), _SCRIPT)
-        case "swagger-ui-bundle.js" as name:
-            return _reply((shown.assets / name).read_bytes(), _SCRIPT)
-        case "swagger-ui.css" as name:
-            return _reply((shown.assets / name).read_bytes(), _STYLE)
-    return Reply(404, (("content-type", _JSON),), b'{"error": "Not Found"}')
-
-
-def _reply(body: bytes, content_type: str, *headers: tuple[str, str]) -> Reply:
-    always = (
-        ("cache-control", "no-cache"),
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
+def fault(error: PackagerError) -> str:
+    """What is wrong, in JSON: `error`, and `problems` with place, message, hint and chain."""
+    rows: list[tuple[str | None, str, str, tuple[str, ...]]]
+    if isinstance(error, DiagnosticsError):
+        rows = [(f"{row.file}:{row.line}", row.message, row.hint, row.chain) for row in error.diagnostics]
+    else:
+        rows = [(error.place, error.message, error.hint, ())]
+    return json.dumps(
+        {
+            "error": "The API cannot be described",
+            "problems": [dict(zip(_PROBLEM, row, strict=True)) for row in rows],
+        }
     )
-    return Reply(200, (("content-type", content_type), *always, *headers), body)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from packager import node
+from packager import node, npm_set
 from packager.cache import derived_dir
-from packager.openapi import npm_set
 from packager.openapi.parameters import CATCH_ALL
 from packager.pyodide import LOCK_FOLDER
 
@@ -57,7 +56,9 @@ def schema(document: str, report: Callable[[str], None]) -> str:
     try:
         return kept.read_text(encoding="utf-8")
     except FileNotFoundError:
-        made = _HEAD + _generated(document, npm_set.installed(_SET, "openapi-typescript", report))
+        made = _HEAD + _generated(
+            document, npm_set.installed(_SET, LOCK_FOLDER / _SET, "openapi-typescript", report)
+        )
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=kept.parent, delete=False, encoding="utf-8") as file:
         file.write(made)

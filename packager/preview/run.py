@@ -13,6 +13,7 @@ from typing import Protocol
 
 from infra import manifest as manifests
 from infra.manifest import Function, Manifest
+from packager.console.api import Api
 from packager.console.console import Console
 from packager.errors import ToolError
 from packager.preview import lambda_image, source
@@ -69,11 +70,15 @@ class Front(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is served: the build output `out`, with the values of `.env.local` and this machine's wheels."""
+    """What is served: the build output `out`, with the values of `.env.local` and this machine's wheels.
+
+    `api` shows what the routes say; None where there are no sources to tell it.
+    """
 
     out: Path
     local: Mapping[str, str]
     overlay: Overlay
+    api: Api | None = None
 
 
 def preview(
@@ -99,7 +104,7 @@ def preview(
         def overlay(function: Function) -> Sequence[Path]:
             return build.host_overlay(folder, out, function)
 
-        site = Site(out, local_values(folder), overlay)
+        site = Site(out, local_values(folder), overlay, Api(folder, report))
         if not options.stacks:
             return serve(site, options, listener, told, ready)
         found = source.topology(folder, options.stage, options.assembly, report=report)
@@ -135,7 +140,7 @@ def serve(
 ) -> signal.Signals:
     """Serve a build output on `listener`, by the way of a topology if there is one."""
     temporary = Path(tempfile.mkdtemp(prefix="packager-preview-"))
-    console = Console("preview", told)
+    console = Console("preview", told, (site.api.page,) if site.api else ())
     try:
         manifest = manifests.read(site.out)
         console.use(manifest, site.local, topology)
@@ -152,7 +157,7 @@ def serve(
             cold=options.cold,
         )
         make = door(site.out, here) if topology is None else cloud(topology, here)
-        return asyncio.run(_serve(make, listener, console, ready))
+        return asyncio.run(_serve(make, listener, console, ready, site.api))
     finally:
         lambda_image.remove(temporary)
 
@@ -165,7 +170,7 @@ def warn_of_missing_secrets(manifest: Manifest, local: Mapping[str, str], log: L
 
 
 async def _serve(
-    make: Callable[[], Front], listener: socket.socket, console: Console, ready: Ready
+    make: Callable[[], Front], listener: socket.socket, console: Console, ready: Ready, api: Api | None
 ) -> signal.Signals:
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -185,6 +190,8 @@ async def _serve(
     finally:
         server.should_exit = True
         console.close()
+        if api is not None:
+            api.stop()
         await front.close()
         await serving
     return await signalled

@@ -190,6 +190,14 @@ def _is_response(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Call) and dotted(node.func).endswith("Response")
 
 
+def _column(source: Source, value: ast.expr) -> int:
+    """Where the `return` of a value begins; one on the line of its `def` gets a line of its own."""
+    start = source.starts[value.lineno - 1]
+    before = source.data[start : start + value.col_offset]
+    indent = len(before) - len(before.lstrip())
+    return indent if before.strip() == b"return" else indent + 4
+
+
 def _call(source: Source, name: str, value: ast.expr, code: str, edits: Sequence[Edit]) -> str:
     """`name(value)`, a dict too long for its line with a line for each key."""
 
@@ -197,9 +205,9 @@ def _call(source: Source, name: str, value: ast.expr, code: str, edits: Sequence
         return edited(source, *span(source, node), edits)
 
     text = f"{name}({written(value)}{code})"
-    column = value.col_offset - len("return ")
+    column = _column(source, value)
     one_line = value.lineno == value.end_lineno
-    if not one_line or value.col_offset + len(text) <= _LINE:
+    if not one_line or column + len(f"return {text}") <= _LINE:
         return text
     pad = "\n" + " " * (column + 4)
     inner = written(value)

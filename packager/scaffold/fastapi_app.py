@@ -131,11 +131,22 @@ def _call(
     if method == "include_router" and target in found.names:
         mount = (found.names[owner], _prefix(options, literals), _listed(options))
         found.names[target].mounts.append(mount)
+    elif method == "mount" and (inner := _mounted(call, found)):
+        path = value_of(keywords(call, "path", "app")["path"], literals)
+        # what the outer app depends on is not run for it
+        inner.mounts.append((_Router("", (), True), path if isinstance(path, str) else _UNKNOWN, ()))
+        inner.is_app = False
     elif method == "add_middleware" and target.rpartition(".")[2] == "CORSMiddleware":
         found.cors = _cors(source, call, options, literals, found.left)
     else:
         reason = _PLACES.get(method, "there is no app object here")
         found.left.append(Left(source.place(call), f"{owner}.{method}({target or '…'})", reason))
+
+
+def _mounted(call: ast.Call, found: Declared) -> _Router | None:
+    """The app of this file that is mounted."""
+    options = keywords(call, "path", "app")
+    return found.names.get(dotted(options.get("app"))) if "path" in options else None
 
 
 def _cors(

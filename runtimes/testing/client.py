@@ -99,6 +99,8 @@ class Client:
     def __enter__(self) -> Self:
         if self._open is not None:
             raise RuntimeError("the client is in use already")
+        if self._http.is_closed:
+            raise RuntimeError("the client has been used, and is closed: make another one")
         with ExitStack() as stack:
             values = {hop.ORIGIN_VARIABLE: _INSIDE, **self._env}
             stack.enter_context(isolation.variables(self._project.variables, values))

@@ -88,3 +88,8 @@ def test_wrong_usage(packager, tmp_path):
     assert packager("init", tmp_path / "x", "--from-chalice", tmp_path / "none.py").status == 2
     assert packager("init", tmp_path / "x", "--name", "a b").status == 2
     assert not (tmp_path / "x").exists()
+
+
+def test_the_next_steps_work_for_a_folder_that_looks_like_an_option(packager, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "  cd ./-shop\n" in packager("init", "--", "-shop").out

@@ -2,13 +2,13 @@
 
 import json
 
-import browser
+import chromium
 import pytest
 from serving import serving
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
+    pytest.mark.skipif(chromium.CHROMIUM is None, reason="there is no chromium (apt-get install chromium)"),
 ]
 
 ROUTE = """
@@ -31,18 +31,19 @@ async def PUT() -> dict:
 async def DELETE() -> dict:
     return {{}}
 """
-PAGE = """<!doctype html><title>cors</title><script type="module">
-const findings = {};
-for (const [name, url, init] of CASES) {
-  try {
-    const response = await fetch(url, init);
-    findings[name] = [response.status, await response.json()];
-  } catch (error) {
-    findings[name] = error.name;
+PAGE = b"<!doctype html><title>cors</title>"
+ASK = """(async () => {
+  const findings = {};
+  for (const [name, url, init] of CASES) {
+    try {
+      const response = await fetch(url, init);
+      findings[name] = [response.status, await response.json()];
+    } catch (error) {
+      findings[name] = error.name;
+    }
   }
-}
-await fetch("/findings", { method: "POST", body: JSON.stringify(findings) });
-</script>"""
+  return findings;
+})()"""
 
 BLOCKED = "TypeError"
 JSON_TYPE = {"content-type": "application/json"}
@@ -91,7 +92,7 @@ def allowed(runtime):
 
 @pytest.fixture(scope="module")
 def site():
-    with browser.site() as server:
+    with chromium.site() as server:
         yield server
 
 
@@ -123,8 +124,10 @@ def findings(site, api, tmp_path):
     def find(page, host, runtime):
         base = f"http://{host}:{api.port}/{runtime}"
         cases = [[name, f"{base}/{route}", init] for name, (route, init) in CASES.items()]
-        site.files["/"] = PAGE.replace("CASES", json.dumps(cases)).encode()
-        return browser.findings(site, f"http://{page}:{site.server_port}/", tmp_path / "profile")
+        site.files["/"] = PAGE
+        with chromium.chromium(tmp_path / "profile") as tab:
+            tab.open(f"http://{page}:{site.server_port}/")
+            return tab.run(ASK.replace("CASES", json.dumps(cases)))
 
     return find
 

@@ -4,18 +4,17 @@
 than the API behind `preview`, and schemathesis asks that API whatever the document allows, and forbids.
 """
 
-import hashlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import browser
+import chromium
 import pytest
+from front_end import packages, tsc
 from serving import run, serving
 
 from packager import node
-from packager.cache import cache_dir
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +23,7 @@ ORIGIN = "http://localhost:5173"
 SCHEMATHESIS = ("-m", "schemathesis.cli", "run", "--seed", "1", "--max-examples", "8", "--no-color")
 BOUNDS = ("--phases", "coverage,fuzzing", "--generation-database", "none")
 
-PROBE = """
+PROBE = """(async () => {
 const shown = (selector) => document.querySelector(selector).textContent;
 const until = async (holds) => {
   for (let tries = 0; tries < 200 && !holds(); tries++) await new Promise((done) => setTimeout(done, 50));
@@ -40,27 +39,8 @@ await until(() => shown("[role=status]") !== written);
 const refused = shown("[role=status]");
 document.querySelector("li button").click();
 await until(() => !document.querySelector("li"));
-const found = { written, listed, refused, gone: shown("[role=status]") };
-await fetch("/findings", {
-  method: "POST",
-  body: JSON.stringify({ ...found, shipping: shown("#shipping") }),
-});
-"""
-
-
-def packages(web):
-    """The front end's own packages, downloaded once into the cache, as Pyodide is."""
-    lock = (web / "package-lock.json").read_bytes()
-    folder = cache_dir() / f"web-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not folder.is_dir():
-        cache_dir().mkdir(parents=True, exist_ok=True)
-        node.install(web, folder)
-    (web / "node_modules").symlink_to(folder / "node_modules")
-
-
-def tsc(web):
-    words = [str(node.node()), "node_modules/typescript/bin/tsc", "--noEmit"]
-    return subprocess.run(words, cwd=web, env={}, capture_output=True, text=True, check=False)
+return { written, listed, refused, gone: shown("[role=status]"), shipping: shown("#shipping") };
+})()"""
 
 
 def built(web):
@@ -89,7 +69,7 @@ def schemathesis(server, document, *options):
 
 
 def test_a_front_end_shares_the_types_of_the_routes_and_the_served_app_keeps_them(tmp_path):
-    with browser.site() as site:
+    with chromium.site() as site:
         origin = f"http://localhost:{site.server_port}"
         project = copied(tmp_path, origin)
         web = project / "web"
@@ -105,10 +85,11 @@ def test_a_front_end_shares_the_types_of_the_routes_and_the_served_app_keeps_the
         site.files["/dist/main.js"] = built(web)
         with serving(project) as server:
             page = (web / "index.html").read_text().replace("http://127.0.0.1:3000", server.url)
-            probe = f'<script type="module">{PROBE}</script></body>'
-            site.files["/"] = page.replace("</body>", probe).encode()
-            if browser.CHROMIUM:
-                shows_what_the_api_answers(browser.findings(site, f"{origin}/", tmp_path / "profile"))
+            site.files["/"] = page.encode()
+            if chromium.CHROMIUM:
+                with chromium.chromium(tmp_path / "profile") as tab:
+                    tab.open(f"{origin}/")
+                    shows_what_the_api_answers(tab.run(PROBE))
             keeps_its_word(server, web / "src" / "api" / "openapi.json")
 
 
@@ -141,6 +122,7 @@ def keeps_its_word(server, document):
 
     TRACE is no method of Next's: it is answered with 400, where schemathesis wants 405.
     """
+    assert server.ask("GET", "/_packager/api/openapi.json").status == 200
     typed = ("--include-tag", "notes", "--include-tag", "shipping")
     schemathesis(server, document, *typed, "--exclude-checks", "unsupported_method")
     checks = "not_a_server_error,status_code_conformance,response_schema_conformance"

@@ -122,6 +122,15 @@ def test_a_full_disk_is_told_with_what_frees_it(monkeypatch: pytest.MonkeyPatch)
     assert "rm -r" in row.hint
 
 
+def test_a_cache_that_cannot_be_written_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("PACKAGER_CACHE_DIR", str(file / "cache"))
+    row = found("Disk")
+    assert (row.state, row.detail) == ("missing", f"the cache {file / 'cache'} cannot be written to")
+    assert "PACKAGER_CACHE_DIR" in row.hint
+
+
 def test_the_region_and_the_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAXXXXXXXX")

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from runtimes.signature import SignatureError
+
 MODELS = """
 from __future__ import annotations
 
@@ -311,6 +313,9 @@ def test_the_type_of_what_is_returned_decides_how_it_is_answered(route, method, 
         ("set[date]", "{date(2026, 1, 2)}", b'["2026-01-02"]'),
         ("dict[str, int] | dict[str, str]", "{'a': 'x'}", b'{"a":"x"}'),
         ("Annotated[float, Field(gt=0)]", "1.5", b"1.5"),
+        ("str | None", "None", b"null"),
+        ("str | None", "'a'", b"a"),
+        ("bytes | None", "None", b"null"),
     ],
 )
 def test_answers_of_many_types_are_converted_and_written(route, annotation, value, body):
@@ -338,6 +343,10 @@ def GET() -> {annotation}:
         ("User", "None", "Input should be a valid dictionary"),
         ("bytes", "'s3cret'", "it is str"),
         ("None", "{}", "it is dict"),
+        ("str | None", "3", "it is int"),
+        ("list[float]", "[1.5, float('nan')]", "[1]: Input should be a finite number"),
+        ("dict[str, float]", "{'x': float('inf')}", "x: Input should be a finite number"),
+        ("Point", "Point(1, float('inf'))", "y: Input should be a finite number"),
         ("Annotated[dict, status(201)]", "'s3cret'", "it is str, and not a response, a dict"),
         ("User | Annotated[Problem, status(404)]", "3", "Input should be a valid dictionary"),
     ],
@@ -371,6 +380,17 @@ def GET(*, query: Page) -> {annotation}:
     return {{"page": query.page}}
 """)
     assert ask("GET", "/api/x?page=3").body == b'{"page":3}'
+
+
+@pytest.mark.parametrize("annotation", ["Iterator[int]", "AsyncIterator[bytes]"])
+def test_an_iterator_is_refused_with_what_streams(route, annotation):
+    with pytest.raises(SignatureError, match="return starlette's StreamingResponse"):
+        route(f"""
+from collections.abc import AsyncIterator, Iterator
+
+def GET(*, query: Page) -> {annotation}:
+    yield
+""")
 
 
 def test_decorated_callable_and_sync_handlers_are_typed_too(route):

@@ -29,7 +29,7 @@ def test_it_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folders = {fetch(), fetch()}
     assert (len(asked), len(folders)) == (1, 1)
     folder = folders.pop()
-    assert folder.parent.name.startswith("console-")
+    assert folder.parent.name.startswith("npm-console-")
     assert all((folder / file).is_file() for file in MODULES.values())
 
 

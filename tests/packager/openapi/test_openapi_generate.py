@@ -6,8 +6,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from packager import node
-from packager.errors import DiagnosticsError
-from packager.openapi import generate, page
+from packager.errors import DiagnosticsError, ProjectError
+from packager.openapi import generate
 from packager.openapi.generate import stale, write
 
 PYDANTIC = '[project]\nname = "x"\nversion = "1"\ndependencies = ["pydantic>=2.9"]\n'
@@ -97,6 +97,40 @@ def test_a_route_that_cannot_be_imported_is_told_with_file_line_and_steps(write)
     assert "Later" in second.message
 
 
+def test_a_route_whose_import_ends_the_process_is_named(write):
+    folder = write(
+        {
+            "pyproject.toml": PYDANTIC,
+            "app/api/x/route.py": "def POST(*, body: int): ...\n",
+            "app/api/y/route.py": "import os\nos._exit(7)\ndef POST(*, body: int): ...\n",
+        }
+    )
+    with pytest.raises(ProjectError, match="ended with status 7") as raised:
+        generate.describe_project(folder, print)
+    assert raised.value.place == "app/api/y/route.py"
+
+
+def test_what_cannot_be_described_is_told_where_the_handler_is(write):
+    folder = write(
+        {
+            "pyproject.toml": PYDANTIC,
+            "app/api/x/route.py": "from typing import Callable\n\ndef POST(*, body: Callable[[], int]): ...\n",
+            "app/api/y/route.py": "class E(Exception):\n    __str__ = None\n\nraise E\ndef POST(*, body: int): ...\n",
+        }
+    )
+    with pytest.raises(DiagnosticsError) as raised:
+        generate.describe_project(folder, print)
+    first, second = raised.value.diagnostics
+    assert (first.file, first.line) == ("app/api/x/route.py", 3)
+    assert first.chain == ("app/api/x/route.py:3 def POST(*, body: Callable[[], int]): ...",)
+    assert "CallableSchema" in first.message
+    assert (second.file, second.line, second.message) == (
+        "app/api/y/route.py",
+        4,
+        "the types cannot be read: E",
+    )
+
+
 def test_a_project_without_typed_handlers_is_described_without_an_import(write):
     folder = write(
         {
@@ -108,17 +142,3 @@ def test_a_project_without_typed_handlers_is_described_without_an_import(write):
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
     assert list(document["paths"]) == ["/api/x/{id}/"]
     assert document["servers"] == [{"url": "/"}]
-
-
-def test_the_page_of_the_api_is_served_whole_and_asks_its_own_server(shop):
-    shown = page.page(shop.document, "/v1", print)
-    html = page.respond(shown, page.MOUNT)
-    policy = dict(html.headers)["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    loaded = [part.split('"')[0] for part in html.body.decode().split('src="')[1:]]
-    for path in (*loaded, f"{page.MOUNT}/swagger-ui.css"):
-        assert page.respond(shown, path).status == 200, path
-    served = json.loads(page.respond(shown, f"{page.MOUNT}/openapi.json").body)
-    assert served["servers"] == [{"url": "/v1"}]
-    assert page.respond(shown, f"{page.MOUNT}/../x").status == 404

@@ -62,3 +62,22 @@ def test_routes_of_one_url_share_a_file_and_a_second_of_one_method_is_told(conve
     assert [row.name for row in tree.body if isinstance(row, ast.FunctionDef)] == ["GET", "POST"]
     assert 'key = params["id"]' in made.files["app/a/[id]/route.py"]
     assert [row.place for row in made.left] == ["main.py:15"]
+
+
+def test_a_mounted_app_is_below_its_path_and_without_the_guards_around_it(converted):
+    made = converted(
+        "def guard():\n    raise HTTPException(403)\n\n\n"
+        "inner = FastAPI()\nouter = FastAPI(dependencies=[Depends(guard)])\nouter.mount('/in', inner)\n\n\n"
+        "@inner.get('/a')\ndef a():\n    return {}\n\n\n@outer.get('/b')\ndef b():\n    return {}\n"
+    )
+    routes = {file: text for file, text in made.files.items() if file.startswith("app/")}
+    assert sorted(routes) == ["app/b/route.py", "app/in/a/route.py"]
+    assert ["guard()" in routes[file] for file in sorted(routes)] == [True, False]
+    assert not made.left
+
+
+def test_a_function_on_one_line_becomes_one_on_two(converted):
+    signature = "def a(a: int, bbbbbbbbbb: int = 1, *, cccccccccc: int = 2, dddddddddd: int = 3)"
+    made = converted(f"@app.get('/a')\n{signature}: return [a, bbbbbbbbbb, cccccccccc, max(dddddddddd, 1)]\n")
+    text = made.files["app/a/route.py"]
+    assert "\n    return answer([a, bbbbbbbbbb, cccccccccc, max(dddddddddd, 1)])\n" in text

@@ -362,6 +362,16 @@ def GET():
     assert "ENDED" not in os.environ
 
 
+def test_a_client_is_used_once(shop):
+    client = Client(shop)
+    with client:
+        assert client.get("/api/node").status_code == 200
+    with pytest.raises(RuntimeError, match="make another one"):
+        client.__enter__()
+    with pytest.raises(RuntimeError, match="in a with block"):
+        client.get("/api/node")
+
+
 TYPED = """
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Packages of npm that only `packager types` and the API page need, each set got once into the user's cache."""
+"""Packages of npm that only one part of the tool needs, each set got once into the user's cache."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,16 +7,15 @@ from pathlib import Path
 from packager import node
 from packager.cache import cache_dir
 from packager.errors import ToolError
-from packager.pyodide import LOCK_FOLDER, scratch
+from packager.pyodide import scratch
 
 
-def installed(name: str, purpose: str, report: Callable[[str], None]) -> Path:
-    """The `node_modules` of the set that is locked in `npm/<name>`.
+def installed(name: str, lock: Path, purpose: str, report: Callable[[str], None]) -> Path:
+    """The `node_modules` of the set that is locked in the folder `lock`; `name` is its own in the cache.
 
     The first call downloads it, which `report` is told with what it is for; later calls need no network. Raises
     `ToolError` if the download fails.
     """
-    lock = LOCK_FOLDER / name
     digest = hashlib.sha256((lock / "package-lock.json").read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"npm-{name}-{digest}"
     if not folder.is_dir():
