@@ -41,7 +41,7 @@ _MINUTES = 2880
 _KEYS = (
     *("region", "environment", "cdn", "domain", "api_domain", "waf", "waf_rate", "log_days", "retain"),
     *("concurrency", "throttle", "alarms", "canary", "tracing", "termination_protection", "permissions"),
-    *("permissions_boundary", "tags", "code_bucket", "edge_regions", "account"),
+    *("permissions_boundary", "tags", "code_bucket", "edge_regions", "account", "keep_releases"),
 )
 _FLAGS = ("cdn", "waf", "retain", "tracing", "termination_protection")
 _DOMAIN_KEYS = ("name", "certificate", "zone_id")
@@ -226,6 +226,7 @@ def _fields(table: _Table, document: Document) -> dict[str, Any]:
         **{key: document.flag(table.name, table.values, key) for key in _FLAGS},
         "waf_rate": table.number("waf_rate", 10, 2_000_000_000),
         "concurrency": table.number("concurrency", 1, 100_000),
+        "keep_releases": table.number("keep_releases", 1, 50),
         "log_days": _log_days(table),
         "permissions_boundary": table.text(
             "permissions_boundary",
