@@ -80,7 +80,7 @@ class Stage:
     AWS's managed rules and a limit of `waf_rate` requests in five minutes from one address before the distribution.
     `retain` keeps log groups when the stage is destroyed. `permissions` are what the app's own calls of AWS need;
     the tool never adds any by itself. `account` is the only one that the stage may be deployed to. `log_days` is one
-    of CloudWatch's retention periods.
+    of CloudWatch's retention periods. `keep_releases` is how many deployments can be gone back to.
 
     Two are for edge functions of the target `web-function`: `code_bucket` holds their code, a bucket of us-east-1 with
     versions that Lambda may read, and `edge_regions` are where they run besides us-east-1 (none: in `region`).
@@ -107,4 +107,5 @@ class Stage:
     edge_regions: tuple[str, ...] = ()
     permissions_boundary: str | None = None
     account: str | None = None
+    keep_releases: int = 10
     tags: dict[str, str] = field(default_factory=dict)

@@ -34,14 +34,23 @@ def allows(source: Source, line: int, rule: str) -> bool:
     return any(rule in rules and reason for rules, reason in _comments(source, line))
 
 
+def permits(text: str, rule: str) -> bool:
+    """Whether the comment in a line of a settings file allows, with a reason, what `rule` finds."""
+    return any(rule in rules and reason for rules, reason in _comment(text))
+
+
 def _comments(source: Source, line: int) -> Iterator[tuple[list[str], str]]:
     """The rules and the reason, which may be empty, of the comments that count for a line."""
     if any("packager:" in text for text in source.lines):
         first, last = _statement(source.tree, line)
         for number in sorted({first, line, last}):
             text = source.lines[number - 1] if number <= len(source.lines) else ""
-            if match := _COMMENT.search(text):
-                yield re.split(r"[ ,]+", match["rules"].strip()), match["reason"].strip(" :-–—")
+            yield from _comment(text)
+
+
+def _comment(text: str) -> Iterator[tuple[list[str], str]]:
+    if match := _COMMENT.search(text):
+        yield re.split(r"[ ,]+", match["rules"].strip()), match["reason"].strip(" :-–—")
 
 
 def _statement(tree: ast.Module, line: int) -> tuple[int, int]:

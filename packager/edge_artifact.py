@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from infra.manifest import Snapshot
-from packager import distil, pyodide, snapshot
+from packager import distil, pyodide, snapshot, snapshot_cache
 from packager.archive import Entry, write_zip
 from packager.bundle import Contents, runtimes_folder
 from packager.edge_lock import edge_lock
@@ -94,15 +94,15 @@ def _distilled(contents: Contents, root: Path, sources: Path, report: Report) ->
 
 def _frozen(contents: Contents, worker: snapshot.Worker, report: Report) -> Snapshot:
     """Put the snapshot of the app into the worker's folder."""
-    report(f"importing and freezing {folder(contents.name)}")
     identity = snapshot.identity(worker)
     _settings(worker.folder, contents, identity=identity)
-    made = snapshot.freeze(
+    made = snapshot_cache.frozen(
         worker,
         contents.entrypoints,
         strict=contents.strict,
         report=report,
         preloaded=contents.preloaded,
+        title=f"edge/{contents.name}",
     )
     return Snapshot(made.files, identity, dict(made.late))
 

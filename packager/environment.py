@@ -22,7 +22,7 @@ _RESERVED = re.compile(r"(AWS|LAMBDA)_.*|_HANDLER|_X_AMZN_TRACE_ID", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Assignment:
     """One line of a `.env` file; `name` is None if it is not `NAME=value`."""
 
     number: int
@@ -38,7 +38,7 @@ def read(project: Project) -> tuple[Environment, tuple[Diagnostic, ...]]:
     too, `invalid-config` for lines that are not `NAME=value`. Raises `ProjectError` if `.env` is unreadable.
     """
     settings = project.settings
-    lines = tuple(_lines(project.root, FILE))
+    lines = tuple(assignments(project.root, FILE))
     found = [*_in_settings(project), *_in_file(FILE, lines, settings.secrets)]
     values = {**settings.variables, **_written(lines)}
     return (
@@ -57,16 +57,15 @@ def local_values(project_root: Path) -> dict[str, str]:
 
     Raises `ProjectError` if the file is unreadable.
     """
-    return _written(_lines(project_root, LOCAL_FILE))
+    return _written(assignments(project_root, LOCAL_FILE))
 
 
-def stage_values(project: Project, stage: str) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
-    """The values of `.env.<stage>`, and what is wrong in it, judged as `.env` is; a missing file is empty.
+def stage_values(project: Project, file: str) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
+    """The values of a stage's file, `.env.<stage>`, and what is wrong in it, judged as `.env` is.
 
-    Raises `ProjectError` if the file is unreadable.
+    A missing file is empty. Raises `ProjectError` if the file is unreadable.
     """
-    file = f"{FILE}.{stage}"
-    lines = tuple(_lines(project.root, file))
+    lines = tuple(assignments(project.root, file))
     return _written(lines), in_order(list(_in_file(file, lines, project.settings.secrets)))
 
 
@@ -78,11 +77,12 @@ def fault_of(name: str, secrets: Container[str]) -> tuple[str, str] | None:
     return (fault, _NAME_HINT) if fault else None
 
 
-def _written(lines: Iterable[_Line]) -> dict[str, str]:
+def _written(lines: Iterable[Assignment]) -> dict[str, str]:
     return {line.name: line.value for line in lines if line.name and line.value is not None}
 
 
-def _lines(root: Path, file: str) -> Iterator[_Line]:
+def assignments(root: Path, file: str) -> Iterator[Assignment]:
+    """The lines of a `.env` file that say something; none without one. Raises `ProjectError` if it is unreadable."""
     path = root / file
     if not path.is_file():
         return
@@ -93,7 +93,7 @@ def _lines(root: Path, file: str) -> Iterator[_Line]:
             for row in parse_stream(stream):
                 if row.key is not None or row.error:
                     skipped = len(row.original.string) - len(row.original.string.lstrip("\r\n"))
-                    yield _Line(
+                    yield Assignment(
                         row.original.line + row.original.string[:skipped].count("\n"), row.key, row.value
                     )
     except (OSError, UnicodeDecodeError) as error:
@@ -115,7 +115,7 @@ def _in_settings(project: Project) -> Iterator[Diagnostic]:
             yield _env_name(PYPROJECT, line_of(lines, "tool.packager.environment", name), message, hint)
 
 
-def _in_file(file: str, lines: tuple[_Line, ...], secrets: Container[str]) -> Iterator[Diagnostic]:
+def _in_file(file: str, lines: tuple[Assignment, ...], secrets: Container[str]) -> Iterator[Diagnostic]:
     for line in lines:
         if line.name is None or line.value is None:
             hint = "Write NAME=value; quote values with spaces; comments begin with #."

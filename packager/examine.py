@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from infra.manifest import Environment, Runtime
-from packager import environment
+from packager import environment, plain_secrets
 from packager.analyse import Sources, analyse
 from packager.check import check
 from packager.diagnostics import Diagnostic, in_order
@@ -55,7 +55,9 @@ def examine(
     sites, failure = _resolved(sources, resolving, report)
     placement = place(sources, sites.get("edge"))
     app = placement.app
-    found = [*of_tree, *of_sources, *of_names, *check(app, sites, _elsewhere(app, resolving))]
+    on_edge = any(route.runtime == "edge" for route in app.routes)
+    of_values = plain_secrets.of_project(project, on_edge=on_edge)
+    found = [*of_tree, *of_sources, *of_names, *of_values, *check(app, sites, _elsewhere(app, resolving))]
     if failure is None and "nodejs" in sites and any(route.runtime == "nodejs" for route in app.routes):
         from packager import resolve  # noqa: PLC0415
 

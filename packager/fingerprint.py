@@ -16,6 +16,7 @@ from infra import manifest
 from packager.errors import ProjectError
 from packager.include import included
 from packager.staging import CACHE
+from packager.workspace import shared_files
 
 FILE_NAME = "build.json"
 
@@ -49,7 +50,7 @@ def inputs(root: Path, include: Iterable[str]) -> dict[str, str | None]:
 
     Raises `ProjectError` if a pattern of `include` is wrong.
     """
-    names = {*_sources(root), *_SETTINGS, *included(root, include)}
+    names = {*_sources(root), *_SETTINGS, *shared_files(root), *included(root, include)}
     return hashes(root, sorted(names))
 
 

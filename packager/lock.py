@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 
 from packager.errors import ProjectError, ToolError
 from packager.model import Project
+from packager.workspace import settings_of
 
 TIMEOUT_SECONDS = 300
 
@@ -218,7 +219,7 @@ def _key(project: Project, requirements: tuple[str, ...], options: tuple[str, ..
         "options": options,
         "python": project.settings.nodejs.python,
         "from source": sorted(from_source(project)),
-        "uv": [metadata.version("uv"), settings.get("tool", {}).get("uv"), own],
+        "uv": [metadata.version("uv"), settings.get("tool", {}).get("uv"), own, settings_of(project.root)],
         "sources": {name: os.environ[name] for name in (*_INDEXES, *_CHOICE) if name in os.environ},
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:20]

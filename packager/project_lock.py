@@ -1,16 +1,17 @@
-"""The lock that a project keeps itself: `uv.lock`, else `pylock.toml` (PEP 751).
+"""The lock that a project keeps itself: `uv.lock`, its own or its workspace's, else `pylock.toml` (PEP 751).
 
 Its versions and wheels are taken as they are. What the runtime needs beside them is resolved so that none of
 them changes; where that cannot be, the project has to lock anew. Without such a file uv resolves the dependencies.
 """
 
 import hashlib
+import os
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from packaging.markers import Environment
 from packaging.pylock import Package, Pylock, PylockValidationError
@@ -21,8 +22,8 @@ from packaging.utils import canonicalize_name
 from packager import lock
 from packager.errors import ProjectError
 from packager.model import Project
+from packager.workspace import UV_LOCK, workspace_of
 
-UV_LOCK = "uv.lock"
 PYLOCK = "pylock.toml"
 
 _MEND = {
@@ -65,14 +66,23 @@ def locked(
         raise _unfit(
             file,
             f"{file} cannot stay as it is beside what the runtime needs: {error.message}",
-            hint=f"Allow other versions in [project] dependencies. {_MEND[file]}",
+            hint=f"Allow other versions in [project] dependencies. {_mend(file)}",
         ) from error
     return _merged(given, added)
 
 
 def name_of(root: Path) -> str | None:
-    """The name of the lock that the versions of the project in `root` come from, if it keeps one."""
-    return next((name for name in (UV_LOCK, PYLOCK) if (root / name).is_file()), None)
+    """The lock that the versions of the project in `root` come from, if it keeps one; its path relative to `root`.
+
+    uv takes no notice of a `uv.lock` in a member of a workspace.
+    """
+    workspace = workspace_of(root)
+    of_uv = Path(os.path.relpath(workspace / UV_LOCK, root)).as_posix() if workspace else UV_LOCK
+    return next((name for name in (of_uv, PYLOCK) if (root / name).is_file()), None)
+
+
+def _mend(file: str) -> str:
+    return _MEND[PurePosixPath(file).name]
 
 
 def _read(project: Project, file: str, cache: Path, *, offline: bool) -> Pylock:
@@ -85,7 +95,7 @@ def _read(project: Project, file: str, cache: Path, *, offline: bool) -> Pylock:
             inputs = content + (pyproject.read_bytes() if pyproject.is_file() else b"")
             key = hashlib.sha256(inputs).hexdigest()[:20]
             kept = cache / f"uv-lock-{key}.toml"
-            given = lock.kept(kept, lambda: _export(project, content), offline=offline)
+            given = lock.kept(kept, lambda: _export(project, file, content), offline=offline)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, PylockValidationError) as error:
         raise _unfit(file, f"{file} cannot be read: {error}") from error
     packages = [row for row in given.packages if not _is_project(project, row)]
@@ -97,8 +107,8 @@ def _is_project(project: Project, package: Package) -> bool:
     return folder is not None and (project.root / folder.path).resolve() == project.root
 
 
-def _export(project: Project, content: bytes) -> str:
-    _check_extras(project, tomllib.loads(content.decode("utf-8")))
+def _export(project: Project, file: str, content: bytes) -> str:
+    _check_extras(project, file, tomllib.loads(content.decode("utf-8")))
     words = [
         *(lock.uv(), "export", "--format", "pylock.toml", "--frozen", "--offline", "--no-default-groups"),
         *("--no-emit-project", "--python", sys.executable, "--no-header", "--no-progress", "-q"),
@@ -106,15 +116,18 @@ def _export(project: Project, content: bytes) -> str:
     ]
     done = lock.call(project, words, "")
     if done.returncode != 0:
-        raise _unfit(UV_LOCK, f"{UV_LOCK} cannot be used: {lock.essence(done.stderr)}")
+        raise _unfit(file, f"{file} cannot be used: {lock.essence(done.stderr)}")
     return done.stdout
 
 
-def _check_extras(project: Project, document: Mapping[str, object]) -> None:
+def _check_extras(project: Project, file: str, document: Mapping[str, object]) -> None:
     """An extra that was added later would be left out without a word: its packages are not in the lock."""
     packages = document.get("package")
     rows = [row for row in packages if isinstance(row, dict)] if isinstance(packages, list) else []
-    own = next((row for row in rows if row.get("source") in ({"virtual": "."}, {"editable": "."})), None)
+    folder = Path(os.path.relpath(project.root, (project.root / file).resolve().parent)).as_posix()
+    own = next(
+        (row for row in rows if row.get("source") in ({"virtual": folder}, {"editable": folder})), None
+    )
     if own is None:
         return
     extras: dict[str, set[str]] = {}
@@ -127,8 +140,8 @@ def _check_extras(project: Project, document: Mapping[str, object]) -> None:
         for extra in sorted(wanted.extras):
             if name in extras and canonicalize_name(extra) not in known:
                 raise _unfit(
-                    UV_LOCK,
-                    f"{UV_LOCK} has {name} without the extra {extra}, which [project] dependencies ask for",
+                    file,
+                    f"{file} has {name} without the extra {extra}, which [project] dependencies ask for",
                     lock.place(project, name),
                 )
 
@@ -173,7 +186,7 @@ def _check_wheels(project: Project, file: str, package: Package) -> None:
         raise ProjectError(
             f"{file} has {package.name} as {what}, and artifacts are made of wheels",
             place=lock.place(project, package.name),
-            hint=lock.FROM_SOURCE.format(name=package.name) + f" {_MEND[file]}",
+            hint=lock.FROM_SOURCE.format(name=package.name) + f" {_mend(file)}",
         )
     for wheel in package.wheels or ():
         if "sha256" not in wheel.hashes:
@@ -192,7 +205,7 @@ def _lacking(
             raise _unfit(
                 file,
                 f"{file} has {name} {wrong.version}, and the runtime needs {requirement}",
-                hint=f'Ask for "{requirement}" in [project] dependencies. {_MEND[file]}',
+                hint=f'Ask for "{requirement}" in [project] dependencies. {_mend(file)}',
             )
         if not all(rows):
             lacking.append(str(requirement))
@@ -251,4 +264,4 @@ def _allows(specifier: SpecifierSet, python: str) -> bool:
 
 
 def _unfit(file: str, message: str, place: str | None = None, *, hint: str | None = None) -> ProjectError:
-    return ProjectError(message, place=place or file, hint=hint or _MEND[file])
+    return ProjectError(message, place=place or file, hint=hint or _mend(file))

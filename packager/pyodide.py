@@ -107,7 +107,7 @@ def prepare(report: Callable[[str], None]) -> Path:
     call runs Pyodide for some 5 s, which `report` is told. Raises `ToolError` as `fetch` and `patched` do, or if
     Pyodide fails.
     """
-    folder = cache_dir() / f"pyodide-{VERSION}-{_recipe()}"
+    folder = cache_dir() / f"pyodide-{VERSION}-{recipe()}"
     if not complete(folder, _PREPARED_SIZES):
         source = fetch(report)
         with scratch() as name:
@@ -125,7 +125,7 @@ def prepare(report: Callable[[str], None]) -> Path:
     return folder
 
 
-def _recipe() -> str:
+def recipe() -> str:
     """A key that changes with anything that `prepare` does to the files."""
     scripts = _PRECOMPILE.read_bytes() + _DRIVER.read_bytes()
     return hashlib.sha256(repr(_PATCHES).encode() + scripts).hexdigest()[:12]

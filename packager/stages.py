@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from infra.names import slug
 from infra.regions import REGIONS
 from infra.stage import EDGE_REGION, Alarms, ApiDomain, Canary, Domain, Permission, Stage, Throttle
-from packager.environment import fault_of, stage_values
+from packager.environment import FILE, fault_of, stage_values
 from packager.errors import DiagnosticsError, UsageError
 from packager.model import Project
 from packager.project import Document
@@ -41,7 +41,7 @@ _MINUTES = 2880
 _KEYS = (
     *("region", "environment", "cdn", "domain", "api_domain", "waf", "waf_rate", "log_days", "retain"),
     *("concurrency", "throttle", "alarms", "canary", "tracing", "termination_protection", "permissions"),
-    *("permissions_boundary", "tags", "code_bucket", "edge_regions", "account"),
+    *("permissions_boundary", "tags", "code_bucket", "edge_regions", "account", "keep_releases"),
 )
 _FLAGS = ("cdn", "waf", "retain", "tracing", "termination_protection")
 _DOMAIN_KEYS = ("name", "certificate", "zone_id")
@@ -146,14 +146,28 @@ def read(project: Project, name: str) -> Stage:
             "'.env.local' the file of this machine.",
         )
     document = Document.read(project.root)
-    own = next((key for key in document.table(TABLE) if slug(key) == short), name)
-    # as it is written, unless it is a path or could be `.env.<stage>.local`
-    variables, found = stage_values(project, name if _FILE_NAME.fullmatch(name) else short)
+    own = _own_table(document, name)
+    variables, found = stage_values(project, file_of(name))
     if any(item.severity == "error" for item in found):
         raise DiagnosticsError(found)
     fields = _stage(document, own, short)
     region = fields.get("region") or _region_of_environment()
     return Stage(**{**fields, "region": region, "variables": {**fields.get("variables", {}), **variables}})
+
+
+def file_of(name: str) -> str:
+    """The `.env` file of a stage: by its name as written, unless that is a path or could be `.env.<stage>.local`."""
+    return f"{FILE}.{name if _FILE_NAME.fullmatch(name) else slug(name)}"
+
+
+def tables_of(document: Document, name: str) -> tuple[str, ...]:
+    """The tables of the settings that hold for a stage, its own last."""
+    known = document.table(TABLE)
+    return tuple(f"{TABLE}.{key}" for key in (DEFAULT, _own_table(document, name)) if key in known)
+
+
+def _own_table(document: Document, name: str) -> str:
+    return next((key for key in document.table(TABLE) if slug(key) == slug(name)), name)
 
 
 def _fail(document: Document, name: str, key: str, message: str, hint: str) -> NoReturn:
@@ -226,6 +240,7 @@ def _fields(table: _Table, document: Document) -> dict[str, Any]:
         **{key: document.flag(table.name, table.values, key) for key in _FLAGS},
         "waf_rate": table.number("waf_rate", 10, 2_000_000_000),
         "concurrency": table.number("concurrency", 1, 100_000),
+        "keep_releases": table.number("keep_releases", 1, 50),
         "log_days": _log_days(table),
         "permissions_boundary": table.text(
             "permissions_boundary",

@@ -19,8 +19,8 @@ from infra.errors import Fault, StackError
 from infra.manifest import Manifest
 from infra.stage import Stage
 from packager import build as builds
-from packager import fingerprint, stages
-from packager.errors import StacksError, ToolError, UsageError
+from packager import fingerprint, plain_secrets, stages
+from packager.errors import DiagnosticsError, StacksError, ToolError, UsageError
 from packager.model import Project
 from packager.project import PYPROJECT, Document, line_of, load
 from packager.staging import OUTPUT
@@ -55,6 +55,8 @@ def synth(
     built = _build(project.root, report)
     if faults := _unknown_functions(built, stage):
         raise StacksError(faults, stage.name)
+    if isinstance(name, str):
+        _check_variables(project, built, name, report)
     report(f"synthesizing {stage.name} for {stage.region}")
     try:
         with _replacing(place) as fresh:
@@ -105,6 +107,16 @@ def _unknown_functions(built: Manifest, stage: Stage) -> list[Fault]:
         )
         for name in unknown
     ]
+
+
+def _check_variables(project: Project, built: Manifest, name: str, report: Report) -> None:
+    """Raise `DiagnosticsError` for what must not be a plain variable of the stage; warnings are reported."""
+    on_edge = any(row.runtime == "edge" for row in built.functions)
+    found = plain_secrets.of_stage(project, name, on_edge=on_edge)
+    if any(item.severity == "error" for item in found):
+        raise DiagnosticsError(found)
+    for item in found:
+        report(f"warning[{item.rule}] {item.file}:{item.line} {item.message}")
 
 
 def _run(built: Manifest, stage: Stage, build: Path, out: Path, *, validate: bool) -> "Assembly":

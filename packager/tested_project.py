@@ -32,7 +32,7 @@ def read(folder: Path, runtime: Runtime | None) -> ProjectUnderTest:
         tree, of_tree = discover(project)
         sources, of_sources = analyse(project, tree)
         variables, of_names = environment.read(project)
-        values, of_test = environment.stage_values(project, STAGE)
+        values, of_test = environment.stage_values(project, f"{environment.FILE}.{STAGE}")
     except PackagerError as error:
         raise ProjectFaultError(_text(error.place, error.message, error.hint)) from error
     _refuse([*of_tree, *of_sources, *of_names, *of_test])

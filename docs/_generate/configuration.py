@@ -74,6 +74,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "code_bucket": "for the target `web-function`: a versioned bucket of us-east-1",
         "edge_regions": "for the target `web-function`: where it runs besides us-east-1",
         "account": "the only account that the stage may be deployed to",
+        "keep_releases": "how many releases `packager rollback` can go back to, 1 to 50",
     },
 }
 

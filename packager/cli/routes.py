@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from infra import manifest
 from infra.manifest import Route
 from packager.cli import output
+from packager.staging import OUTPUT
 
 
 @click.command()
@@ -15,15 +17,20 @@ from packager.cli import output
 @click.option("--json", "as_json", is_flag=True, help="Print the rows of the manifest as JSON.")
 @click.pass_context
 def routes(context: click.Context, project: Path, as_json: bool) -> None:
-    """Show the route table of PROJECT (default: this folder)."""
-    from packager.examine import examine  # noqa: PLC0415 - `packager --help` needs none of it
+    """Show the route table of PROJECT (default: this folder).
+
+    The functions are those of the build if it is current, else as planned: a build may split one that is too large.
+    """
+    from packager import build  # noqa: PLC0415 - `packager --help` needs none of it
+    from packager.examine import examine  # noqa: PLC0415
     from packager.grouping import rows  # noqa: PLC0415
 
     examination = examine(project)
     output.diagnostics(examination.diagnostics)
     if examination.failure:
         output.note(f"the runtime of auto routes is provisional: {examination.failure.message}")
-    table = rows(examination.app)
+    built = manifest.read(project / OUTPUT) if build.is_current(project) else None
+    table = built.routes if built else rows(examination.app)
     if as_json:
         output.document({"routes": [asdict(row) for row in table]})
     elif table:

@@ -272,5 +272,5 @@ def _released(aws: Aws, made: Synthesis, ledger: Ledger, progress: Progress) -> 
     release = releases.record(aws, ledger, kind="deploy", build=build, live=live)
     # Old versions cost nothing but room: the next deployment tries again.
     with suppress(ToolError):
-        releases.prune(aws, ledger, live)
+        releases.prune(aws, ledger, live, keep=made.stage.keep_releases)
     return release

@@ -24,9 +24,6 @@ from packager.deploy.live import UNPUBLISHED, Live, Move, each
 from packager.deploy.staging import Bucket
 from packager.errors import ToolError
 
-KEEP = 10
-"""Releases that are kept, with the versions of functions that they name."""
-
 _FOLDER = "releases/"
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _GIT_SECONDS = 10
@@ -187,7 +184,7 @@ def reconcile(aws: Aws, live: Live) -> tuple[Move, ...]:
     return moves
 
 
-def prune(aws: Aws, ledger: Ledger, live: Live, *, keep: int = KEEP) -> int:
+def prune(aws: Aws, ledger: Ledger, live: Live, *, keep: int) -> int:
     """Delete the releases before the last `keep`, and the versions that none of these needs; gives how many versions.
 
     What is live, what the stacks know and everything newer stays. A version that cannot be deleted, because

@@ -54,6 +54,17 @@ def test_variables_are_checked_too(write, packager):
     assert [item["rule"] for item in json.loads(ended.out)["diagnostics"]] == ["env-name"]
 
 
+@pytest.mark.parametrize(("runtime", "status", "severity"), [("edge", 1, "error"), ("nodejs", 0, "warning")])
+def test_a_plain_variable_like_a_secret_is_told_by_where_the_routes_run(
+    write, packager, runtime, status, severity
+):
+    files = {"app/route.py": f'runtime = "{runtime}"\n{GET}', ".env": "NAME=1\nSESSION_KEY=abcdef\n"}
+    ended = packager("check", write(files))
+    assert ended.status == status
+    assert f"{severity}[env-secret-on-edge] .env:2:1 SESSION_KEY looks like a secret" in ended.err
+    assert "abcdef" not in ended.err
+
+
 def test_names_that_could_steer_a_terminal_are_spelled_out(write, packager):
     ended = packager(
         "check",

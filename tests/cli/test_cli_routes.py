@@ -1,4 +1,10 @@
 import json
+from dataclasses import replace
+from hashlib import sha256
+
+from infra import manifest
+from packager import fingerprint
+from packager.build import build
 
 GET = "def GET(): pass\n"
 GOOD = {
@@ -60,6 +66,26 @@ def test_the_table_has_a_line_for_each_route(write, packager):
 def test_the_folder_is_this_one_by_default(write, packager, monkeypatch):
     monkeypatch.chdir(write(GOOD))
     assert packager("routes").status == 0
+
+
+def test_functions_are_those_of_the_build_as_long_as_it_is_current(write, packager):
+    root = write({"pyproject.toml": '[project]\nname = "x"\n', "app/api/hello/route.py": GET})
+    made = build(root, report=lambda _: None)
+    # as if it had been too large
+    row = replace(made.manifest.routes[0], function="api-numpy", reason="api would be too large")
+    text = manifest.to_json(replace(made.manifest, routes=(row,)))
+    (made.out / "manifest.json").write_text(text)
+    record = fingerprint.read(made.out)
+    sizes = {**record.outputs, "manifest.json": len(text)}
+    changed = replace(record, manifest=sha256(text.encode()).hexdigest(), outputs=sizes)
+    fingerprint.write(changed, made.out)
+
+    def names():
+        return [row["function"] for row in json.loads(packager("routes", root, "--json").out)["routes"]]
+
+    assert names() == ["api-numpy"]
+    write({"app/api/more/route.py": GET})
+    assert names() == ["api", "api"]
 
 
 def test_a_project_with_errors_shows_what_can_be_read_and_ends_with_1(write, packager):

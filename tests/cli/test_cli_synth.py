@@ -44,9 +44,12 @@ def root(write, wheelhouse) -> Path:
 
 
 def test_a_stage_becomes_an_assembly_in_the_build_output_and_outlives_builds(root, packager):
+    (root / ".env.dev").write_text("SESSION_KEY=abcdef\n")
     ended = packager("synth", root, "--stage", "dev")
     assert ended.status == 0, ended.err
     assert "writing functions/api.zip" in ended.err
+    assert "warning[env-secret-on-edge] .env.dev:1 SESSION_KEY looks like a secret" in ended.err
+    assert "abcdef" not in ended.err
     lines = ended.out.splitlines()
     assert lines[0] == "shop-dev-api (eu-central-1)"
     assert any("AWS::Lambda::Function" in line for line in lines)

@@ -96,7 +96,7 @@ def test_an_artifact_whose_inputs_did_not_change_is_not_written_again(folder: Fo
     before = folder.state()
     folder.write("app/api/b/route.py", EDGE + "# more")
     folder.build()
-    assert folder.lines == ["writing edge/edge.zip", "importing and freezing edge/edge"]
+    assert [line for line in folder.lines if line.startswith("writing")] == ["writing edge/edge.zip"]
     after = folder.state()
     assert {name for name in after if after[name] != before[name]} == {
         "edge/edge.zip",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from edge_artifact import Artifact, Served, build_artifact, served, write_project
 
-from packager import snapshot
+from packager import snapshot, snapshot_cache
 from packager.cache import cache_dir
 from packager.errors import ProjectError
 
@@ -41,6 +41,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
             ".env": f"PUBLIC_NAME={VARIABLE}\n",
             ".env.local": f"SESSION_KEY={SECRET}\n",
         }
+        patch.setattr(snapshot_cache, "derived_dir", lambda: folder.parent)  # each is frozen itself
         return build_artifact(write_project(folder, files), check=True)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -37,6 +37,7 @@ waf_rate = 500
 log_days = 90
 retain = true
 concurrency = 20
+keep_releases = 25
 tracing = false
 termination_protection = true
 canary = "10%,15m"
@@ -70,6 +71,7 @@ functions = ["api"]
         log_days=90,
         retain=True,
         concurrency=20,
+        keep_releases=25,
         throttle=Throttle(50, 100),
         alarms=Alarms("ops@example.com", errors=5, p95=0.5),
         canary=Canary(10, 15),
@@ -182,6 +184,7 @@ def test_the_stages_of_the_settings_are_named_without_the_default(write):
         ("region = 3", 3, "region must be a text", "quotes"),
         ("cdn = 'no'", 3, "cdn must be true or false", "true"),
         ("log_days = 31", 3, "no retention period", "30"),
+        ("keep_releases = 51", 3, "keep_releases", "50"),
         ("log_days = true", 3, "no retention period", "30"),
         ("concurrency = 0", 3, "concurrency = 0", "from 1"),
         ("concurrency = 1.5", 3, "concurrency = 1.5", "whole number"),
