@@ -45,6 +45,7 @@ def check(
         found += (*reached.diagnostics, *not_allowed(project, unresolved))
     for route in app.routes:
         found += not_allowed(project, missing_preflight(project, route))
+        found += not_allowed(project, unforwarded_method(project, route))
     return in_order(list(_once(found)))
 
 
@@ -116,6 +117,27 @@ def missing_preflight(project: Project, route: Route) -> Iterator[Diagnostic]:
                 "warning",
             )
             return
+
+
+def unforwarded_method(project: Project, route: Route) -> Iterator[Diagnostic]:
+    """`unforwarded-method`: a handler for QUERY, to which CloudFront answers 403 whatever its behaviours say.
+
+    Source: Amazon CloudFront Developer Guide, "Cache behavior settings", allowed HTTP methods.
+    """
+    source = read(project.root, route.file)
+    if "QUERY" not in route.methods or not isinstance(source, Source):
+        return
+    for node in bindings(source.tree).get("QUERY", ()):
+        yield Diagnostic(
+            "unforwarded-method",
+            route.file,
+            node.lineno,
+            column(source, node),
+            "CloudFront does not forward QUERY, so that it is answered only where there is none (cdn = false)",
+            "Answer POST too, for clients that come by CloudFront.",
+            "warning",
+        )
+        return
 
 
 def _entries(app: App, runtime: str) -> list[str]:

@@ -73,6 +73,8 @@ def discard() -> None:
 
 def safe(text: str) -> str:
     """The text with what could steer a terminal, or cannot be encoded, spelled out; lines stay lines."""
+    if text.isprintable():
+        return text
     return "".join(
         char
         if char.isprintable() or char == "\n"

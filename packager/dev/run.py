@@ -23,8 +23,8 @@ from packager.dev.types import TypesBeside
 from packager.diagnostics import Diagnostic
 from packager.errors import PackagerError, UsageError
 from packager.preview import lambda_image
-from packager.preview.door import Server
-from packager.preview.run import HOST, ORIGIN_VARIABLE, listen, warn_of_missing_secrets
+from packager.preview.run import ORIGIN_VARIABLE, warn_of_missing_secrets
+from packager.preview.server import HOST, Server, listen
 from packager.traffic.events import Found, Logged, Note, Told
 
 type Function = NodejsFunction | EdgeFunction

@@ -6,12 +6,14 @@
     client ── door ─┬─ gateway ── pool ── Lambda processes (awslambdaric ⇄ Runtime API)     nodejs functions
                     └─ cdn ────── worker (Node, `serve.mjs`)                                edge functions
 
-`run` ties the parts together for one build output. Requests go one of two ways. By the stacks: `source` has the cloud
-assembly made, `template` resolves its templates, `deployed_topology` and `policies` read a `topology` from them, and
-`cloud` starts what it names: `distribution` chooses the behaviour of a path (`uri`), runs its functions (`viewer`,
-`edge_functions` with `origin_request`; `node_program` keeps their processes), keeps answers (`edge_cache`) and tells
-what CloudFront knows of a viewer (`viewer_headers`); `http_api` chooses a route by its key. By the build's own routes,
-without stacks: `door`, which strips what only the cloud may set.
+`run` ties the parts together for one build output, `server` listens. Requests go one of two ways.
+
+By the stacks: `source` has the cloud assembly made, `template` resolves its templates, `deployed_topology` and
+`policies` read a `topology` from them, and `cloud` starts what it names. `distribution` chooses the behaviour of a
+path (`uri`), runs its functions (`viewer`, `edge_functions` with `origin_request`; `node_program` keeps their
+processes), keeps answers (`edge_cache`), tells what CloudFront knows of a viewer (`viewer_headers`) and lets through
+what the policies name (`forwarding`); `http_api` chooses a route by its key. By the build's own routes: `door`, which
+strips what only the cloud may set.
 
 `gateway` turns a request into an event of payload 2.0 (`events`) and the function's result into an answer;
 `lambda_pool` finds a process for it, `lambda_process` is one execution environment in its states, `lambda_outcome`

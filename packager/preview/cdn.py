@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 
@@ -28,6 +28,9 @@ from packager.preview.http import (
 from packager.traffic.trace import current, span
 from runtimes.table import METHODS
 
+if TYPE_CHECKING:
+    from packager.preview.child_process import ChildProcess
+
 _FORBIDDEN = frozenset((b"expect", b"x-cache", b"x-forwarded-proto", b"x-real-ip"))
 _FORBIDDEN_STARTS = (b"proxy-", b"x-accel-", b"x-amz-cf-", b"x-amzn-", b"x-edge-")
 """With `http.HOP_BY_HOP` what CloudFront lets no function set (developer guide, restrictions on edge functions)."""
@@ -44,16 +47,20 @@ def is_forbidden(name: bytes) -> bool:
 class Cdn:
     """Serves one edge function (`http.Backend`).
 
-    `lambda_at_edge` removes from answers the headers that CloudFront lets no function set.
+    `lambda_at_edge` removes from answers the headers that CloudFront lets no function set. With `cold` each request has
+    a worker of its own, which stays until the next one: what runs after an answer is not cut off.
     """
 
-    def __init__(self, worker: EdgeWorker, lambda_at_edge: bool) -> None:
+    def __init__(self, worker: EdgeWorker, lambda_at_edge: bool, *, cold: bool = False) -> None:
         self._worker = worker
         self._lambda_at_edge = lambda_at_edge
+        self._turn = asyncio.Lock() if cold else None
+        self._served_by: ChildProcess | None = None
 
     def start(self) -> None:
-        """Start the worker."""
-        self._worker.start()
+        """Start the worker, if the first request is not to do so."""
+        if self._turn is None:
+            self._worker.start()
 
     async def close(self) -> None:
         """End the worker."""
@@ -67,13 +74,23 @@ class Cdn:
         if arrival.method not in METHODS:
             # Node's parser ends such a connection; the app would answer the same.
             await send_answer(send, Answer(400, (), b""), arrival.method)
-            return
+        elif self._turn is None:
+            await self._serve(arrival, receive, send)
+        else:
+            async with self._turn:
+                await self._worker.end()
+                await self._serve(arrival, receive, send)
+
+    async def _serve(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         exchange: _Exchange | None = None
         try:
             asked = time.perf_counter()
             address, reader, writer = await self._connect()
             if (ready := time.perf_counter()) - asked > _NOTICEABLE:
                 current().add_span("cold start", asked, ready)
+            if address.child is not self._served_by:
+                self._served_by = address.child
+                current().beginning = current().beginning or "cold"
             exchange = _Exchange(arrival, reader, writer, self._allowed)
             try:
                 with span("handler"):

@@ -5,12 +5,17 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+
+from packager.preview import lambda_memory
 
 _CHILD = Path(__file__).with_name("child.py")
 _MAX_LINE = 256 * 1024
 """Bytes after which a line of output is cut in two, so that one without end does not fill the memory."""
+
+REST = 0.005
+"""Seconds without work after which a process is frozen, so that it is not in between requests in a row."""
 
 _AWAKENING = 0.05
 """Seconds that a frozen process has to wake up before it is asked to end."""
@@ -33,7 +38,8 @@ class ChildProcess:
         self._process = process
         self._lines = lines
         self._output = output
-        self._frozen = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._stopped: tuple[int, ...] = ()
 
     @property
     def pid(self) -> int:
@@ -43,20 +49,26 @@ class ChildProcess:
         """End it and everything in its group, at once. Ended ones are left alone."""
         self._signal(signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """Let nothing in its group run on until `thaw`."""
-        self._frozen = True
-        self._signal(signal.SIGSTOP)
+    def freeze(self, *, alike: bool = False) -> None:
+        """Let nothing in its group run from the next `REST` seconds on, until `thaw`.
+
+        With `alike` only what runs its own program: Node's supervisor has a shell that watches over it, which must.
+        """
+        self._resting = asyncio.get_running_loop().call_later(REST, self._stop, alike)
 
     def thaw(self) -> None:
-        """Let a frozen one go on."""
-        self._frozen = False
-        self._signal(signal.SIGCONT)
+        """Let it go on, if it is frozen or about to be."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        stopped, self._stopped = self._stopped, ()
+        _signal_each(stopped, signal.SIGCONT)
 
     async def terminate(self) -> None:
         """Ask it to end, frozen or not. An ended one is left alone."""
-        if self._frozen:
-            self.thaw()
+        was_stopped = bool(self._stopped)
+        self.thaw()
+        if was_stopped:
             # A signal that meets threads which are just being woken may go to one in which Python does not look.
             await asyncio.sleep(_AWAKENING)
         with contextlib.suppress(ProcessLookupError):
@@ -69,15 +81,36 @@ class ChildProcess:
     async def wait(self) -> int:
         """Wait until it has ended and its last output is read; the exit status, negative for a signal."""
         status = await self._process.wait()
+        if self._resting is not None:
+            self._resting.cancel()
         # What it left behind in its group would hold the output open; what left the group too is not waited for.
         self.kill()
         await asyncio.wait({self._output}, timeout=_LAST_OUTPUT)
         self._output.cancel()
         return status
 
+    def _stop(self, alike: bool) -> None:
+        pids = (self.pid, *lambda_memory.descendants(self.pid)) if alike else (-self.pid,)
+        self._stopped = tuple(pid for pid in pids if not alike or _program_of(pid) == _program_of(self.pid))
+        _signal_each(self._stopped, signal.SIGSTOP)
+
     def _signal(self, number: signal.Signals) -> None:
+        _signal_each((-self.pid,), number)
+
+
+def _signal_each(pids: Iterable[int], number: signal.Signals) -> None:
+    """Signal processes; a negative number is that of a group."""
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            os.kill(pid, number)
+
+
+def _program_of(pid: int) -> str | None:
+    """The file that the process runs; None if it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - read at each freezing
+    except OSError:
+        return None
 
 
 async def spawn(

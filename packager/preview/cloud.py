@@ -11,7 +11,6 @@ from infra.manifest import Function, Manifest
 from packager.preview import lambda_image
 from packager.preview.cdn import Cdn
 from packager.preview.distribution import DistributionFront, Origins
-from packager.preview.door import arrival_of
 from packager.preview.edge_functions import NodeFunction, OriginFunctions
 from packager.preview.edge_process import EdgeImage, EdgeWorker
 from packager.preview.gateway import Gateway
@@ -20,6 +19,7 @@ from packager.preview.http import Backend, Log, Message, Receive, Send, message_
 from packager.preview.http_api import HttpApiFront
 from packager.preview.lambda_pool import Pool
 from packager.preview.local_folders import local_folders
+from packager.preview.server import arrival_of
 from packager.preview.template import Place
 from packager.preview.topology import FunctionConfig, Topology
 from packager.preview.viewer import ViewerFunctions
@@ -128,6 +128,7 @@ def cloud(topology: Topology, here: Surroundings) -> Callable[[], Cloud]:
             viewer,
             OriginFunctions(topology.distribution, nodes, here.log("cloudfront")),
             ViewerHeaders(here.viewer),
+            here.log("cloudfront"),
         )
         return Cloud(topology, api, front, (viewer, *nodes.values(), *backends.values()))
 
@@ -218,7 +219,7 @@ def _web_function(config: FunctionConfig, here: Surroundings) -> Callable[[], Ba
 
     values = _values(config.environment, here.local)
     image = EdgeImage(node(), _unpacked(config, here), values, entry=config.handler)
-    return lambda: Cdn(EdgeWorker(image, here.log(config.label)), lambda_at_edge=False)
+    return lambda: Cdn(EdgeWorker(image, here.log(config.label)), lambda_at_edge=False, cold=here.cold)
 
 
 def _unpacked(config: FunctionConfig, here: Surroundings) -> Path:

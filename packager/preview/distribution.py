@@ -1,7 +1,8 @@
 """CloudFront at one edge location: the behaviour of a path, its functions, its cache, its origin.
 
-Everything is as the distribution of the template says. Left out are compression, the redirect to HTTPS, ranges, and
-that CloudFront asks the origin once for several requests at a time.
+Everything is as the distribution of the template says, but for methods that CloudFront does not know.
+Left out are compression, the redirect to HTTPS, ranges, and that CloudFront asks the origin once for several requests
+at a time.
 Sources: Amazon CloudFront Developer Guide, "Cache behavior settings", "Request and response behavior for custom
 origins", "Understand the cache key", "Control origin requests with a policy", "Error responses", "Quotas".
 """
@@ -13,14 +14,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import unquote_plus
 
 from packager.preview.edge_cache import EdgeCache, Kept, is_unchanged, key_of, lifetime_of
 from packager.preview.edge_functions import OriginFunctions
+from packager.preview.forwarding import forwarded
 from packager.preview.http import (
     Answer,
     Arrival,
     Headers,
+    Log,
     Message,
     Receive,
     Send,
@@ -39,8 +41,9 @@ from packager.traffic.trace import current, span
 
 MAX_URL = 8192
 """Bytes of path and query (CloudFront quotas)."""
+KNOWN_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"))
+"""What CloudFront hands on if a behaviour allows it; it answers 403 to all others."""
 
-_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"))
 _TOLD = {
     400: "Bad request.",
     403: "This distribution is not configured to allow the HTTP request method that was used for this request.",
@@ -87,6 +90,7 @@ class DistributionFront:
         viewer_functions: ViewerFunctions,
         origin_functions: OriginFunctions,
         viewer_headers: ViewerHeaders,
+        log: Log,
     ) -> None:
         self._distribution = distribution
         self._origins = origins
@@ -94,6 +98,7 @@ class DistributionFront:
         self._viewer_functions = viewer_functions
         self._origin_functions = origin_functions
         self._viewer_headers = viewer_headers
+        self._log = log
         self._cache = EdgeCache(time.monotonic)
         self._refreshing: set[asyncio.Task[None]] = set()
         self._patterns = tuple((_expression(row.pattern), row) for row in distribution.behaviours)
@@ -117,7 +122,9 @@ class DistributionFront:
             await self._fail(414, arrival, request_id, send)
             return
         behaviour = self.behaviour(arrival.raw_path)
-        if arrival.method not in behaviour.allowed or arrival.method not in _METHODS:
+        if arrival.method not in KNOWN_METHODS:
+            self._tell_unknown(arrival.method)
+        elif arrival.method not in behaviour.allowed:
             await self._fail(403, arrival, request_id, send)
             return
         headers = self._viewer_headers.added(arrival, behaviour)
@@ -139,6 +146,12 @@ class DistributionFront:
             await self._serve_cached(request, send)
         else:
             await self._pass(request, receive, send)
+
+    def _tell_unknown(self, method: str) -> None:
+        """A method that CloudFront does not know is passed on all the same: what answers it can be tried here."""
+        text = f"warning: CloudFront answers 403 to {method}; preview passes it on"
+        self._log(text)
+        current().add_line(text)
 
     async def _pass(self, request: _Request, receive: Receive, send: Send) -> None:
         """Hand the answer on as it comes."""
@@ -244,7 +257,14 @@ class DistributionFront:
     ) -> None:
         """Ask the origin, by way of the behaviour's function for origin requests if there is one."""
         behaviour, origin = request.behaviour, self._by_id[request.behaviour.origin]
-        asked = self._origin_request(request, origin)
+        asked = forwarded(
+            request.viewed,
+            behaviour,
+            origin,
+            self._distribution.host,
+            request.id,
+            request.arrival.http_version,
+        )
         host = request.viewed.host
         if behaviour.origin_function is not None:
             outcome, receive = await self._origin_functions.run(
@@ -308,31 +328,6 @@ class DistributionFront:
             return send_answer(send, message_answer(403, "Forbidden"), arrival.method)
         return api.serve(arrival, receive, send)
 
-    def _origin_request(self, request: _Request, origin: Origin) -> OriginRequest:
-        """What the policies let through to the origin, with what CloudFront adds."""
-        viewed, behaviour = request.viewed, request.behaviour
-        cache, policy = behaviour.cache, behaviour.origin_request
-        headers = []
-        for name, value in viewed.headers:
-            text = name.decode("latin-1")
-            if name == b"cookie":
-                rows = [row.strip() for row in value.split(b";")]
-                cookies = [row for row in rows if _takes_cookie(behaviour, row)]
-                headers += [(name, value if cookies == rows else b"; ".join(cookies))] if cookies else []
-            elif name in (b"content-length", b"transfer-encoding", b"content-type"):
-                headers.append((name, value))
-            elif text.startswith("cloudfront-"):
-                headers += [(name, value)] if text in policy.added or cache.headers.takes(text) else []
-            elif policy.headers.takes(text) or cache.headers.takes(text):
-                headers.append((name, value))
-        if not any(name == b"host" for name, _ in headers):
-            headers.append((b"host", origin.host.encode()))
-        via = f"{request.arrival.http_version} {self._distribution.host} (CloudFront)".encode()
-        headers += [(b"via", via), (b"x-amz-cf-id", request.id.encode())]
-        parts = viewed.query.split(b"&") if viewed.query else []
-        query = b"&".join(part for part in parts if _takes_query(behaviour, part))
-        return OriginRequest(viewed.method, viewed.path, query, tuple(headers), viewed.ip)
-
     def _answering(self, behaviour: Behaviour, request_id: str, word: str, send: Send) -> Send:
         """A `send` that adds what CloudFront adds to an answer."""
         current().cache = word
@@ -385,16 +380,6 @@ def _conditional(request: _Request, kept: Kept | None) -> _Request:
     asked = zip(names, (b"etag", b"last-modified"), strict=True)
     own = tuple((name, known[validator]) for name, validator in asked if validator in known)
     return replace(request, viewed=replace(request.viewed, headers=rows + own))
-
-
-def _takes_cookie(behaviour: Behaviour, row: bytes) -> bool:
-    name = row.partition(b"=")[0].decode("latin-1")
-    return behaviour.origin_request.cookies.takes(name) or behaviour.cache.cookies.takes(name)
-
-
-def _takes_query(behaviour: Behaviour, part: bytes) -> bool:
-    name = unquote_plus(part.partition(b"=")[0].decode("latin-1"))
-    return behaviour.origin_request.query.takes(name) or behaviour.cache.query.takes(name)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

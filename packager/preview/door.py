@@ -1,20 +1,13 @@
-"""The front door: takes requests in, strips what only the cloud may set, finds the function."""
+"""The way of the build's own routes: strips what only the cloud may set, finds the function."""
 
 import asyncio
-import contextlib
 import dataclasses
-import re
-import socket
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
-
-import uvicorn
+from collections.abc import Mapping
 
 from infra.manifest import Manifest, Route
 from infra.routes import on_api
 from packager.preview import events
 from packager.preview.http import (
-    Arrival,
     Backend,
     Headers,
     Message,
@@ -23,6 +16,7 @@ from packager.preview.http import (
     message_answer,
     send_answer,
 )
+from packager.preview.server import arrival_of
 from packager.traffic.trace import current
 from runtimes import site
 from runtimes.cookie import RequestCookies
@@ -30,9 +24,6 @@ from runtimes.routing import HOST_HEADER, PATH_HEADER, BadPathError, Match, Rout
 from runtimes.site_rules import from_document
 
 _INTERNAL = (b"x-middleware-", b"x-nextjs-", b"cloudfront-viewer-", b"x-packager-")
-_ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
-_SHUTDOWN_LIMIT = 1
-"""Seconds that open requests get at the end; their functions are ended before."""
 
 
 class Door:
@@ -92,18 +83,6 @@ class Door:
             return None
 
 
-def arrival_of(scope: Message) -> Arrival:
-    """The request of an ASGI scope, with all that the client sent."""
-    return Arrival(
-        method=scope["method"],
-        raw_path=_ABSOLUTE_FORM.sub(b"", scope["raw_path"], count=1) or b"/",
-        query=scope["query_string"],
-        headers=tuple((bytes(name), bytes(value)) for name, value in scope["headers"]),
-        client=tuple(scope["client"] or ("127.0.0.1", 0)),
-        http_version=scope["http_version"],
-    )
-
-
 def _of_cdn(raw_path: bytes, headers: Headers) -> Headers:
     """With what the CDN tells the functions behind the API, which decodes paths and has a host of its own."""
     host = next((value for name, value in headers if name == b"host"), None)
@@ -139,36 +118,3 @@ class _Subject:
 def without_internal(headers: Headers) -> Headers:
     """Without the headers that only the cloud or the tool itself may set."""
     return tuple(pair for pair in headers if not pair[0].startswith(_INTERNAL))
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which leaves signals to the program and says when it listens."""
-
-    def __init__(self, app: Any, listening: Callable[[], None]) -> None:
-        # h11 and not a faster parser: any method token and any header must reach the functions.
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_graceful_shutdown=_SHUTDOWN_LIMIT,
-            )
-        )
-        self._listening = listening
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the handlers of the program in place."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, and then call back."""
-        await super().startup(sockets)
-        self._listening()

@@ -88,12 +88,16 @@ class EdgeWorker:
         if self._life is not None and self._current is address.child:
             await asyncio.wait({self._life}, timeout=_END_LIMIT)
 
-    async def close(self) -> None:
-        """End the worker and wait until it is gone."""
-        self._closing = True
+    async def end(self) -> None:
+        """End the worker, if there is one, and wait until it is gone; the next request starts another one."""
         if self._life is not None:
             self._life.cancel()
             await asyncio.wait({self._life})
+
+    async def close(self) -> None:
+        """End the worker for good."""
+        self._closing = True
+        await self.end()
 
     async def _live(self, ready: asyncio.Future[Address]) -> None:
         child: ChildProcess | None = None

@@ -94,7 +94,7 @@ class RuntimeProcess:
         self.state = State.BUSY
         started = time.perf_counter()
         self._hand_over(invocation)
-        self._look_at_memory()
+        self._look_at_memory_later(self._sandbox.most)
         try:
             outcome = await asyncio.wait_for(self._outcome, limit)
         except TimeoutError:
@@ -246,10 +246,13 @@ class RuntimeProcess:
         """Kill the process if it uses more than it has; look again as soon as it could."""
         peak = self._sandbox.peak()
         if (fault := self._over(peak)) is None:
-            later = lambda_memory.next_look(peak, self._sandbox.memory)
-            self._look = asyncio.get_running_loop().call_later(later, self._look_at_memory)
+            self._look_at_memory_later(peak)
         elif self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(fault)
+
+    def _look_at_memory_later(self, peak: int | None) -> None:
+        later = lambda_memory.next_look(peak, self._sandbox.memory)
+        self._look = asyncio.get_running_loop().call_later(later, self._look_at_memory)
 
     def _over(self, peak: int | None) -> Fault | None:
         if peak is None or peak <= self._sandbox.memory:

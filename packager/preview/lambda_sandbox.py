@@ -15,7 +15,8 @@ _MB = 2**20
 class Sandbox:
     """Holds one process after another of `image`, each of which ends before the next; `line` gets what they write.
 
-    `began` is when the present process was there (`time.perf_counter`), `spawn_ms` how long that took.
+    `began` is when the present process was there (`time.perf_counter`), `spawn_ms` how long that took, `most` the
+    memory (bytes) that it held when that was last looked at.
     """
 
     def __init__(self, image: Image, line: Callable[[str], None]) -> None:
@@ -26,7 +27,7 @@ class Sandbox:
         self._line = line
         self._child: ChildProcess | None = None
         self._cap: lambda_memory.Cap | None = None
-        self._most: int | None = None
+        self.most: int | None = None
 
     @property
     def is_running(self) -> bool:
@@ -80,8 +81,8 @@ class Sandbox:
         """The most memory (bytes) that was seen in use so far; None if the system does not tell."""
         now = None if self._child is None else lambda_memory.peak_memory(self._child.pid)
         if now is not None:
-            self._most = max(self._most or 0, now)
-        return self._most
+            self.most = max(self.most or 0, now)
+        return self.most
 
     def freeze(self) -> None:
         """Let it do nothing until `thaw`. A debugger could not get in, so not in development."""

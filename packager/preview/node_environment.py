@@ -5,10 +5,7 @@ own and weighs 150 MB; so it is frozen when the last event is over, and what it 
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import time
 import uuid
 
@@ -19,9 +16,6 @@ from packager.preview.lambda_outcome import Fault, FaultKind, Outcome, Report, R
 from packager.preview.lambda_process import INIT_LIMIT
 from packager.preview.node_program import NodeFailedError, NodeProgram
 from packager.traffic.trace import Trace, current, span
-
-_REST = 0.005
-"""Seconds without an event after which the process is frozen, so that it is not in between events in a row."""
 
 
 class NodeEnvironment:
@@ -37,8 +31,6 @@ class NodeEnvironment:
         self._log = log
         self._running = 0
         self._served = 0
-        self._resting: asyncio.TimerHandle | None = None
-        self._frozen: tuple[int, ...] = ()
 
     async def run(self, event: bytes) -> Outcome:
         """Run one event; past its time the process is ended. One more than may run at once is refused."""
@@ -49,13 +41,14 @@ class NodeEnvironment:
             trace.fault = fault.message
             return fault
         self._running += 1
-        self._thaw()
+        if self._program.child is not None:
+            self._program.child.thaw()
         try:
             return await self._begun(event, trace)
         finally:
             self._running -= 1
-            if not self._running:
-                self._resting = asyncio.get_running_loop().call_later(_REST, self._freeze)
+            if not self._running and self._program.child is not None:
+                self._program.child.freeze(alike=True)
 
     async def _begun(self, event: bytes, trace: Trace) -> Outcome:
         """Run the event once the process is there."""
@@ -106,32 +99,3 @@ class NodeEnvironment:
             if fault.kind is FaultKind.TIMEOUT:
                 await self._program.end()
         return outcome
-
-    def _freeze(self) -> None:
-        child = self._program.child
-        if child is None:
-            return
-        # The supervisor's watcher is no Node and must stay awake: it ends the app when this tool is killed.
-        pids = (child.pid, *lambda_memory.descendants(child.pid))
-        self._frozen = tuple(pid for pid in pids if _program_of(pid) == _program_of(child.pid))
-        self._signal(signal.SIGSTOP)
-
-    def _thaw(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
-        self._signal(signal.SIGCONT)
-        self._frozen = ()
-
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in self._frozen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-
-def _program_of(pid: int) -> str | None:
-    """The file that the process runs; None if it has ended."""
-    try:
-        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - read at each freezing
-    except OSError:
-        return None

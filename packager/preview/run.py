@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import errno
 import signal
 import socket
 import tempfile
@@ -15,21 +14,19 @@ from infra import manifest as manifests
 from infra.manifest import Function, Manifest
 from packager.console.api import Api
 from packager.console.console import Console
-from packager.errors import ToolError
 from packager.preview import lambda_image, source
 from packager.preview.cdn import Cdn
 from packager.preview.cloud import Surroundings, cloud
-from packager.preview.door import Door, Server
+from packager.preview.door import Door
 from packager.preview.edge_process import EdgeImage, EdgeWorker
 from packager.preview.gateway import Gateway
 from packager.preview.host_wheels import Overlay, host_folders
 from packager.preview.http import Backend, Log, Message, Receive, Send
 from packager.preview.lambda_pool import Pool
 from packager.preview.local_folders import local_folders
+from packager.preview.server import HOST, Server, listen
 from packager.preview.topology import Topology
 from packager.traffic.events import Logged, Note, Told
-
-HOST = "127.0.0.1"
 
 # As runtimes.hop names it, whose import takes longer than the rest of the start.
 ORIGIN_VARIABLE = "PACKAGER_ORIGIN"
@@ -98,6 +95,9 @@ def preview(
         told(Note(line))
 
     with listen(options.port) as listener:
+        found = None
+        if options.stacks:
+            found = source.topology(folder, options.stage, options.assembly, report=report)
         if not build.is_current(folder, out):
             build.build(folder, out, report=report)
 
@@ -105,28 +105,7 @@ def preview(
             return build.host_overlay(folder, out, function)
 
         site = Site(out, local_values(folder), overlay, Api(folder, report))
-        if not options.stacks:
-            return serve(site, options, listener, told, ready)
-        found = source.topology(folder, options.stage, options.assembly, report=report)
         return serve(site, options, listener, told, ready, topology=found)
-
-
-def listen(port: int) -> socket.socket:
-    """A socket bound to `port` of this machine alone. Raises `ToolError` if that cannot be had."""
-    # With its protocol named, or asyncio would not set TCP_NODELAY and each answer took 40 ms longer.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise ToolError(
-            f"port {port} is in use by another program" if taken else f"port {port}: {error.strerror}",
-            hint="Give another one with --port N (--port 0 picks a free one), or end the other program.",
-        ) from error
-    return listener
 
 
 def serve(
@@ -225,7 +204,7 @@ def _cdn(function: Function, out: Path, here: Surroundings) -> Callable[[], Back
     values = {**here.built.environment.values, **here.local, **function.environment}
     image = EdgeImage(node(), folder, values)
     at_edge = function.target == "lambda-edge"
-    return lambda: Cdn(EdgeWorker(image, here.log(function.name)), at_edge)
+    return lambda: Cdn(EdgeWorker(image, here.log(function.name)), at_edge, cold=here.cold)
 
 
 def _logged(name: str, told: Told) -> Log:

@@ -14,10 +14,10 @@ from typing import Any
 
 from infra import manifest as manifests
 from packager.node import node
-from packager.preview.door import Door, Server
+from packager.preview.door import Door
 from packager.preview.gateway import Gateway
 from packager.preview.lambda_outcome import Fault, FaultKind, Outcome, Result
-from packager.preview.run import listen
+from packager.preview.server import Server, listen
 
 HARNESS = Path(__file__).parents[1] / "js" / "invoke.mjs"
 MAX_LINE = 16 * 2**20

@@ -200,6 +200,11 @@ def test_a_syntax_error_in_an_imported_module(write):
     ]
 
 
+def test_a_handler_that_cloudfront_never_asks_is_a_warning(write):
+    found = checked(write, "def GET(): pass\ndef QUERY(): pass\n")
+    assert [(item.rule, item.line, item.severity) for item in found] == [("unforwarded-method", 2, "warning")]
+
+
 @pytest.mark.parametrize("header", ['"Access-Control-Allow-Origin"', "b'access-control-allow-origin'"])
 def test_the_header_for_other_origins_without_options_is_a_warning(write, header):
     found = checked(write, f"def GET():\n    return {{{header}: '*'}}\n")

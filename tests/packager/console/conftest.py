@@ -21,8 +21,7 @@ from infra.manifest import (
     Route,
 )
 from packager.console.console import Console, Page
-from packager.preview.door import Server
-from packager.preview.run import listen
+from packager.preview.server import Server, listen
 from packager.traffic.events import Event
 from packager.traffic.trace import current
 

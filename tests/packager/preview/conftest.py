@@ -18,7 +18,7 @@ from infra.manifest import AppInfo, Environment, Function, Manifest, Route, to_j
 from packager.preview import lambda_image, run
 from packager.preview.cloud import Surroundings, cloud
 from packager.preview.deployed_topology import from_assembly
-from packager.preview.door import Server
+from packager.preview.server import Server, listen
 from packager.traffic.events import Event, Logged, RequestServed, as_json, request_line
 from packager.traffic.history import History
 from packager.traffic.recorder import Recorder
@@ -261,9 +261,9 @@ type Exercise = Callable[[Running], Awaitable[Any]]
 def exercise(tmp_path: Path) -> Callable[[Path, Exercise], Any]:
     """Serves a build output while a coroutine function uses it; gives back what that returned."""
 
-    def run_it(out: Path, use: Exercise, overlay: Sequence[Path] = ()) -> Any:
+    def run_it(out: Path, use: Exercise, overlay: Sequence[Path] = (), *, cold: bool = False) -> Any:
         def made(here: Surroundings) -> Callable[[], run.Front]:
-            return run.door(out, here)
+            return run.door(out, dataclasses.replace(here, cold=cold))
 
         temporary = tmp_path / "unpacked"
         temporary.mkdir()
@@ -308,7 +308,7 @@ async def _exercise(
 
     local = {"API_KEY": "local secret"}
     front = made(Surroundings(manifest, local, lambda function: overlay, temporary, {}, logger))()
-    listener = run.listen(0)
+    listener = listen(0)
     listening = asyncio.Event()
     server = Server(Recorder(front, told, History()), listening.set)
     port = listener.getsockname()[1]

@@ -180,3 +180,11 @@ def test_no_worker_is_left_when_the_door_closes(edge: Make, built: Built, exerci
         return int((await running.client.get("/edge/x")).json()["pid"])
 
     assert not alive(exercise(built(edge()), use))
+
+
+def test_every_request_is_a_cold_start_if_asked_for(edge: Make, built: Built, exercise: Any) -> None:
+    async def use(running: Any) -> None:
+        pids = [(await running.client.get("/edge/x")).json()["pid"] for _ in range(3)]
+        assert len(set(pids)) == 3
+
+    exercise(built(edge()), use, cold=True)

@@ -7,7 +7,7 @@ import pytest
 
 from infra.manifest import Function
 from packager.errors import ToolError
-from packager.preview import run
+from packager.preview import server
 
 type Make = Callable[..., Function]
 type Built = Callable[..., Path]
@@ -70,8 +70,8 @@ def test_forwarded_headers_of_a_client_do_not_change_its_address(
 
 
 def test_busy_port_is_a_tool_error_with_the_next_step() -> None:
-    with run.listen(0) as taken, pytest.raises(ToolError) as caught:
-        run.listen(taken.getsockname()[1])
+    with server.listen(0) as taken, pytest.raises(ToolError) as caught:
+        server.listen(taken.getsockname()[1])
     assert "in use" in caught.value.message
     assert "--port 0" in caught.value.hint
 

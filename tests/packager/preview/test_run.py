@@ -15,7 +15,7 @@ import pytest
 
 from infra import manifest as manifests
 from infra.manifest import Function
-from packager.preview import run
+from packager.preview import run, server
 
 type Make = Callable[..., Function]
 type Built = Callable[..., Path]
@@ -23,9 +23,9 @@ type Built = Callable[..., Path]
 SERVE = """
 import sys
 from pathlib import Path
-from packager.preview import run
+from packager.preview import run, server
 
-with run.listen(0) as listener:
+with server.listen(0) as listener:
     site = run.Site(Path(sys.argv[1]), {"API_KEY": "x"}, lambda function: ())
     ended = run.serve(
         site, run.Options(), listener,
@@ -108,6 +108,6 @@ def test_broken_output_is_refused_before_anything_starts(nodejs: Make, built: Bu
     out = built(nodejs())
     (out / "manifest.json").write_text("{}")
     lines: list[Any] = []
-    with run.listen(0) as listener, pytest.raises(manifests.ManifestError):
+    with server.listen(0) as listener, pytest.raises(manifests.ManifestError):
         run.serve(run.Site(out, {}, lambda function: ()), run.Options(), listener, lines.append, lines.append)
     assert lines == []

@@ -1,6 +1,7 @@
 """The assembly that a preview starts from, made by the real CDK from a small build."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,15 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+def here(root: Path, name: str | None, report: Callable[[str], None]) -> None:
+    """Synthesize in this process, in which the build counts as current."""
+    loaded = project.load(root)
+    synth.synth(root, name or stages.local(loaded), report=report)
+
+
 def test_the_stage_of_this_machine_needs_no_settings_and_is_made_once(shop: Path) -> None:
     lines: list[str] = []
-    found = source.topology(shop, None, None, report=lines.append)
+    found = source.topology(shop, None, None, report=lines.append, synthesize=here)
     assert lines == ["synthesizing local for us-east-1"]
     assert found.api is not None
     assert [row.key for row in found.api.routes] == ["$default", "ANY /api/a"]
@@ -38,14 +45,14 @@ def test_the_stage_of_this_machine_needs_no_settings_and_is_made_once(shop: Path
     assert row.cache.default_ttl == 60
     assert row.origin_function is not None
     assert row.origin_function.function == Place("shop-local-edge", "EdgeFunction")
-    assert source.topology(shop, None, None, report=lines.append) == found
+    assert source.topology(shop, None, None, report=lines.append, synthesize=here) == found
     assert len(lines) == 1
     out = synth.default_place(project.load(shop), stages.local(project.load(shop)))
-    assert source.topology(shop, None, out, report=lines.append) == found
+    assert source.topology(shop, None, out, report=lines.append, synthesize=here) == found
 
 
 def test_an_assembly_from_elsewhere_is_taken_as_it_is(shop: Path, tmp_path: Path) -> None:
-    found = source.topology(shop, None, write(tmp_path / "given"), report=print)
+    found = source.topology(shop, None, write(tmp_path / "given"), report=print, synthesize=here)
     assert {row.place.stack for row in found.functions} == {"sample-app-prod-api", "sample-app-prod-edge"}
 
 
@@ -56,11 +63,11 @@ def test_stacks_that_cannot_be_made_are_told_with_the_way_around_them(shop: Path
     document["environment"]["variables"] = ["LARGE"]
     path.write_text(json.dumps(document))
     with pytest.raises(StacksError) as caught:
-        source.topology(shop, None, None, report=print)
+        source.topology(shop, None, None, report=print, synthesize=here)
     assert "--from manifest" in caught.value.hint
     assert caught.value.faults
 
 
 def test_a_stage_is_read_with_its_name(shop: Path) -> None:
     with pytest.raises(UsageError):
-        source.topology(shop, "local", None, report=print)
+        source.topology(shop, "local", None, report=print, synthesize=here)
