@@ -53,7 +53,10 @@ def test_the_wheel_has_the_worker_the_locks_and_the_types(wheel):
         *("packager/py.typed", "runtimes/py.typed", "infra/py.typed"),
         *("packager/npm/package.json", "packager/npm/package-lock.json", "packager/data/edge_modules.toml"),
         *(f"runtimes/edge_worker/{name}.mjs" for name in ("worker", "serve", "lambda_edge")),
-        "infra/viewer_request.js",
+        *("infra/viewer_request.js", "packager/preview/node_host.mjs"),
+        *("packager/console/page/index.html", "packager/console/npm/package-lock.json"),
+        *("packager/npm/types/package-lock.json", "packager/npm/api_page/package-lock.json"),
+        *(f"packager/scaffold/projects/{name}/.gitignore" for name in ("minimal", "full")),
     } <= names
     assert not any(name.startswith(("tests/", "sample_app/", "docs/")) for name in names)
 
@@ -69,26 +72,29 @@ def test_the_wheel_tells_pytest_of_its_plugin_and_the_plugin_of_the_reader(wheel
 def test_the_readmes_first_project_works_from_the_wheel(installed, tmp_path):
     readme = (ROOT / "README.md").read_text()
     section = readme[readme.index("## A first project") :]
-    file = re.search(r"`(app/\S+/route\.py)`:", section)[1]
+    file = re.search(r"a second one, `(app/\S+/route\.py)`", section)[1]
     project = tmp_path / "shop"
-    (project / file).parent.mkdir(parents=True)
-    (project / file).write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
 
     def packager(*arguments):
         command = [sys.executable, "-m", "packager", *arguments]
         environment = {**os.environ, **installed}
         return subprocess.run(
-            command, cwd=project, capture_output=True, text=True, env=environment, check=False
+            command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
         )
 
     where = [sys.executable, "-c", "import packager; print(packager.__file__)"]
     found = subprocess.run(
-        where, cwd=project, capture_output=True, text=True, env=os.environ | installed, check=True
+        where, cwd=tmp_path, capture_output=True, text=True, env=os.environ | installed, check=True
     )
     assert found.stdout.startswith(installed["PYTHONPATH"])
-    assert json.loads(packager("routes", "--json").stdout)["routes"][0]["path"] == "/api/users/[id]"
-    assert packager("check").returncode == 0
-    built = packager("build")
+    made = packager("init", "shop")
+    assert made.returncode == 0, made.stderr
+    (project / file).parent.mkdir(parents=True)
+    (project / file).write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
+    rows = json.loads(packager("routes", "shop", "--json").stdout)["routes"]
+    assert [row["path"] for row in rows] == ["/api/hello", "/api/users/[id]"]
+    assert packager("check", "shop").returncode == 0
+    built = packager("build", "shop")
     assert built.returncode == 0, built.stderr
     with serving(project, env=installed) as server:
         assert json.loads(server.ask("GET", "/api/users/7?page=2").body) == {"id": "7", "page": "2"}
