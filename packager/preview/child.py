@@ -197,6 +197,8 @@ def main(arguments: list[str]) -> None:
         *filter(None, shared.split(os.pathsep)),
         client,
         *folders,
+        # a virtual environment's, which `sys.prefix` does not name without `site`
+        os.path.dirname(sys.executable),  # noqa: PTH120 - pathlib takes longer to import than all of this
         sys.prefix,
         sys.base_prefix,
         sys.base_exec_prefix,
